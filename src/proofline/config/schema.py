@@ -1,0 +1,226 @@
+"""The recipe: one frozen, typed section per part of `params.yaml`.
+
+What decides a result lives here and is hashed by DVC. How many processes, which bucket, which MLflow server
+lives in `environment.py`. Sections are passed on their own: a function's signature tells what it depends on.
+Bounds are part of the type, so that an impossible value is refused before anything is imported or run.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
+Policy = Literal["base", "sft", "dpo", "genrm"]
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, unknown keys refused, no silent conversion of strings to numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Prompts(Section):
+    """User messages; the chat template around them belongs to the tokenizer."""
+
+    solution: str
+    """Asks for a solution. `{question}` is replaced."""
+    verification: str
+    """Asks for a verification of a candidate. `{question}` and `{candidate}` are replaced."""
+
+
+class Synthetic(Section):
+    """Our own generator of problems, two families."""
+
+    train: Annotated[int, Field(ge=0)]
+    """Training problems, both families together."""
+    dev: Annotated[int, Field(ge=0)]
+    test: Annotated[int, Field(ge=0)]
+
+
+class Published(Section):
+    """A published benchmark."""
+
+    origin: Literal["hub", "folder"]
+    """`hub`: the Hugging Face hub at `revision`; `folder`: files under `$PROOFLINE_DATA_ROOT` (a path or `gs://…`)."""
+    revision: str
+    """Commit of the hub data set. Ignored for a folder."""
+    train: Annotated[int, Field(ge=0)] | None
+    """At most so many training problems enter the training splits; null: all."""
+    test: Annotated[int, Field(ge=0)] | None
+    """At most so many test problems are evaluated; null: all. The subset is the lowest hashes, so it is stable."""
+
+
+class Prepare(Section):
+    """Problem sources, splits, curation."""
+
+    sources: tuple[Literal["synthetic", "gsm8k", "math"], ...] = Field(min_length=1)
+    synthetic: Synthetic
+    gsm8k: Published
+    math: Published
+    dev_fraction: Fraction
+    """Share of a published training split held out for development, by skeleton."""
+    ngram: Annotated[int, Field(ge=5, le=50)]
+    """Training problems sharing a word n-gram of this length with a test problem are dropped (13: Brown et al. 2020)."""
+    demonstrations: Count
+    """Upper bound of demonstrations written for SFT."""
+    published_candidates: bool
+    """Read the published GSM8K candidate solutions and critiques (Zhang et al. 2024) from `$PROOFLINE_DATA_ROOT`."""
+
+
+class Pretraining(Section):
+    """Recipe of the bundled base: next-token prediction on generated text."""
+
+    hidden_size: Count
+    num_layers: Count
+    num_heads: Count
+    num_kv_heads: Count
+    intermediate_size: Count
+    vocab_size: Annotated[int, Field(ge=300, le=65536)]
+    """Byte-level BPE size, digits split singly."""
+    sequence_length: Annotated[int, Field(ge=64)]
+    """Tokens in a packed row."""
+    batch_size: Count
+    """Rows in a step."""
+    max_steps: Count
+    learning_rate: Positive
+    warmup_steps: Annotated[int, Field(ge=0)]
+
+
+class Base(Section):
+    """Where the starting policy comes from."""
+
+    source: Literal["bundled", "scratch", "hub"]
+    """`bundled`: the repository's own; `scratch`: pre-train now; `hub`: `model` at `revision`."""
+    model: str
+    """Hub id. Ignored unless `source` is `hub`."""
+    revision: str
+    """Hub commit. Ignored unless `source` is `hub`."""
+    pretraining: Pretraining
+
+
+class Training(Section):
+    """What the three training stages have in common."""
+
+    epochs: Positive
+    learning_rate: Annotated[float, Field(gt=0.0, lt=1.0)]
+    """Peak, after a linear warm-up; cosine decay to a tenth."""
+    warmup_ratio: Fraction
+    batch_size: Count
+    """Global batch, in rows: micro-batch x accumulation x world size must give it exactly."""
+    max_length: Annotated[int, Field(ge=32)]
+    """Tokens in a row, prompt included; longer rows are dropped and counted, never cut."""
+    weight_decay: Annotated[float, Field(ge=0.0)]
+    max_grad_norm: Positive
+    precision: Literal["fp32", "bf16", "fp8"]
+    """Arithmetic of the matrix products; `fp8` is Transformer Engine, on Hopper or later."""
+
+
+class Sft(Training):
+    """Supervised fine-tuning on demonstrations, loss on the completion only."""
+
+
+class Dpo(Training):
+    """Direct preference optimisation (Rafailov et al. 2023)."""
+
+    beta: Positive
+    """Strength of the pull to the reference policy."""
+    loss: Literal["sigmoid", "ipo", "robust"]
+    sft_weight: Annotated[float, Field(ge=0.0)]
+    """Weight of the added log-likelihood term on the chosen solution (Pang et al. 2024); 0: none."""
+
+
+class Genrm(Training):
+    """Generative verifier: next-token prediction on traces mixed with solutions (Zhang et al. 2024)."""
+
+    solution_weight: Fraction
+    """Lambda: expected share of loss on correct solutions, against traces."""
+
+
+class Sampling(Section):
+    """Sampling of training problems from a policy."""
+
+    num_samples: Count
+    """Solutions per problem."""
+    temperature: Annotated[float, Field(ge=0.0, le=5.0)]
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)]
+    max_new_tokens: Count
+    problems: Count | None
+    """At most so many training problems are sampled; null: all."""
+
+
+class Pairs(Section):
+    """Selection of preference pairs."""
+
+    per_problem: Count
+    """At most so many pairs per problem."""
+    unparsed_as_rejected: bool
+    """May a solution without a readable answer be the rejected one?"""
+    rule: Literal["shortest_edit", "random"]
+    """`shortest_edit`: right and wrong solutions as alike as possible; `random`: seeded draw."""
+
+
+class Traces(Section):
+    """Building of verification traces."""
+
+    per_problem: Count
+    """At most so many traces per problem, half Yes and half No where both exist."""
+    corrupted: Annotated[int, Field(ge=0)]
+    """Corrupted copies of the reference solution per problem, on top of the policy's own wrong solutions."""
+    limit: Count | None
+    """Upper bound of all traces; null: all."""
+
+
+class Evaluation(Section):
+    """Evaluation of a policy on the test split."""
+
+    num_samples: Count
+    """Samples per problem for pass@k and maj@k; greedy decoding is always run once."""
+    temperature: Annotated[float, Field(gt=0.0, le=5.0)]
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)]
+    max_new_tokens: Count
+    confidence: Annotated[float, Field(gt=0.5, lt=1.0)]
+    """Level of all intervals."""
+    bootstrap_resamples: Annotated[int, Field(ge=100)]
+
+
+class Verification(Section):
+    """Scoring of test candidates by the GenRM."""
+
+    policy: Policy
+    """Whose test samples are scored."""
+    num_chains: Count
+    """K: chains sampled per candidate."""
+    temperature: Annotated[float, Field(ge=0.0, le=5.0)]
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)]
+    max_new_tokens: Count
+
+
+class Judge(Section):
+    """Win rates against an opponent."""
+
+    opponent: Policy
+    kind: Literal["ground_truth"]
+    """`ground_truth`: the one right answer wins, both right or both wrong tie. Needs no network."""
+
+
+class Params(Section):
+    """The whole of `params.yaml`."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    """The run seed; every other seed is derived from it."""
+    prompts: Prompts
+    prepare: Prepare
+    base: Base
+    sft: Sft
+    sampling: Sampling
+    pairs: Pairs
+    dpo: Dpo
+    traces: Traces
+    genrm: Genrm
+    evaluation: Evaluation
+    verification: Verification
+    judge: Judge

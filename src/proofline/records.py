@@ -1,0 +1,168 @@
+"""The records that cross a stage's border, and how they are written to disk.
+
+Every record is a frozen, typed row of a JSON Lines file. Its id is a hash of what made it, so the same
+row has the same id on every machine, and every row names the rows it came from:
+
+    Problem -> Solution -> Grade -> PreferencePair | VerificationTrace -> Verification
+
+Walking those ids backwards leads from a preference pair or a trace to the sampled solutions, the weights
+that sampled them (by hash), the decoding settings and seed, and the grader's verdict.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Split = Literal["train", "dev", "test"]
+Verdict = Literal["correct", "wrong", "unparsed"]
+
+
+def stable_id(*parts: object) -> str:
+    """16 hex digits of the SHA-256 of the parts' canonical JSON; equal on every machine and Python version."""
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Record(BaseModel):
+    """Base of all rows: frozen, and an unknown field is an error rather than silently dropped."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Problem(Record):
+    """One math word problem with its reference answer."""
+
+    id: str
+    """`<source>-<hash of the question>`."""
+    source: str
+    """`synthetic`, `gsm8k` or `math`."""
+    family: str
+    """Benchmark the problem is reported under: `word` (GSM8K style) or `math` (MATH style)."""
+    split: Split
+    question: str
+    solution: str
+    """Reference solution; ends in `#### answer` or holds `\\boxed{answer}`."""
+    answer: str
+    """Reference answer alone, as text that the grader can parse."""
+    level: int = 0
+    """Difficulty: number of steps (synthetic), 1-5 (MATH), 0 where the source gives none."""
+    skeleton: str
+    """Hash of the question with its numbers and names taken out; splits never share one."""
+
+    @staticmethod
+    def make_id(source: str, question: str) -> str:
+        return f"{source}-{stable_id(source, question)}"
+
+
+class Demonstration(Record):
+    """One curated prompt/completion row for supervised fine-tuning."""
+
+    id: str
+    problem_id: str
+    question: str
+    solution: str
+    style: str
+    """Who wrote it: `worked`, `compact`, … for the generator's styles, `reference` for a published solution."""
+
+
+class Decoding(Record):
+    """How tokens are drawn. `temperature` 0 is greedy."""
+
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+
+
+class Solution(Record):
+    """One sampled candidate for a problem."""
+
+    id: str
+    """Hash of (weights, problem, decoding, seed): what decides the text."""
+    problem_id: str
+    policy: str
+    """Name of the policy: `base`, `sft`, `dpo`, `genrm`, or the name of a published data set."""
+    weights: str
+    """SHA-256 prefix of the sampler's weights; empty for published solutions of unknown weights."""
+    decoding: Decoding
+    sample_index: int
+    seed: int
+    """64-bit seed of this sample, derived from (run seed, problem id, sample index)."""
+    text: str
+    num_tokens: int
+    logprob: float
+    """Sum of the tokens' log-probabilities (nats) at temperature 1."""
+    finished: bool
+    """False where the solution was cut off at `max_new_tokens`."""
+
+
+class Grade(Record):
+    """The grader's verdict on one solution. `unparsed` is not `wrong`: no answer could be read."""
+
+    solution_id: str
+    problem_id: str
+    verdict: Verdict
+    extracted: str | None
+    """The answer as it was read, or None."""
+    reason: str
+    """Why: one short sentence a person can check."""
+    grader: str
+    """Name and version of the grader, e.g. `math-verify 0.9.0`."""
+
+
+class PreferencePair(Record):
+    """A right and a wrong solution of one problem by one policy."""
+
+    id: str
+    problem_id: str
+    question: str
+    chosen_id: str
+    rejected_id: str
+    chosen: str
+    rejected: str
+    rule: str
+    """Name of the selection rule that picked the two."""
+
+
+class VerificationTrace(Record):
+    """A verification chain of thought about one candidate, ending in the verdict line (Zhang et al. 2024)."""
+
+    id: str
+    problem_id: str
+    solution_id: str
+    question: str
+    candidate: str
+    chain: str
+    """Everything the verifier writes, verdict line included."""
+    label: bool
+    """True: the grader says the candidate is correct, and the chain ends in Yes."""
+    origin: str
+    """`program` (recomputed step by step), `critique` (published rationale)."""
+
+
+class Verification(Record):
+    """The GenRM's score of one candidate over K sampled chains."""
+
+    solution_id: str
+    problem_id: str
+    label: Verdict
+    """The grader's verdict on the candidate; never shown to the verifier."""
+    p_yes: float
+    """Mean of `p_yes_per_chain`; NaN where no chain reached a verdict."""
+    p_yes_per_chain: tuple[float, ...]
+    """P(Yes) / (P(Yes) + P(No)) at the verdict token; NaN for a chain without a verdict."""
+    chains: tuple[str, ...]
+
+
+class Judgement(Record):
+    """Pairwise verdict on two policies' solutions of one problem."""
+
+    problem_id: str
+    policy: str
+    opponent: str
+    winner: Literal["policy", "opponent", "tie"]
+    reason: str
+    judge: str
