@@ -1,0 +1,40 @@
+# make setup    the environment, in .venv          make test   every check: lint, types, tests
+# make repro    the whole experiment: every number  make ui     compare its runs in MLflow
+SHELL := /bin/bash
+BIN := $(CURDIR)/.venv/bin
+# Stage commands and tests say `python`: they get the environment's, activated or not.
+export PATH := $(BIN):$(PATH)
+
+.PHONY: setup repro test lint format ui clean
+
+setup: .venv/.installed
+
+# Both names of the constraint: pip before 25.3 applies the first to the builds of source packages, later ones the second.
+.venv/.installed: constraints.txt pyproject.toml
+	@python=$$(scripts/preflight.sh) && { test -x $(BIN)/python || $$python -m venv .venv; }
+	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --editable '.[dev]'
+	@touch $@
+
+repro: setup
+	proofline check
+	dvc repro
+
+lint: setup
+	ruff check .
+	ruff format --check .
+	mypy
+
+test: lint
+	pytest
+
+format: setup
+	ruff check --fix .
+	ruff format .
+
+ui: setup
+	proofline ui
+
+# Results stay: they are DVC's (`dvc gc`) and MLflow's.
+clean:
+	rm -rf .venv build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
