@@ -2,14 +2,15 @@
 
 What decides a result lives here and is hashed by DVC. How many processes, which bucket, which MLflow server
 lives in `environment.py`. Sections are passed on their own: a function's signature tells what it depends on.
-Bounds are part of the type, so that an impossible value is refused before anything is imported or run.
+Bounds are part of the type, so that an impossible value is refused before anything is imported or run. Nothing has
+a default: `params.yaml` says everything, and so does each profile.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -20,7 +21,7 @@ Policy = Literal["base", "sft", "dpo", "genrm"]
 class Section(BaseModel):
     """Base of all sections: frozen, unknown keys refused, no silent conversion of strings to numbers."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Prompts(Section):
@@ -30,6 +31,15 @@ class Prompts(Section):
     """Asks for a solution. `{question}` is replaced."""
     verification: str
     """Asks for a verification of a candidate. `{question}` and `{candidate}` are replaced."""
+
+    @model_validator(mode="after")
+    def _placeholders(self) -> Self:
+        required = {"solution": ("{question}",), "verification": ("{question}", "{candidate}")}
+        for name, placeholders in required.items():
+            for placeholder in placeholders:
+                if getattr(self, name).count(placeholder) != 1:
+                    raise ValueError(f"{name} has to hold {placeholder} once; found {getattr(self, name)!r}")
+        return self
 
 
 class Synthetic(Section):
@@ -57,18 +67,25 @@ class Published(Section):
 class Prepare(Section):
     """Problem sources, splits, curation."""
 
-    sources: tuple[Literal["synthetic", "gsm8k", "math"], ...] = Field(min_length=1)
+    sources: tuple[Literal["synthetic", "gsm8k", "math"], ...] = Field(strict=False)
     synthetic: Synthetic
     gsm8k: Published
     math: Published
     dev_fraction: Fraction
     """Share of a published training split held out for development, by skeleton."""
     ngram: Annotated[int, Field(ge=5, le=50)]
-    """Training problems sharing a word n-gram of this length with a test problem are dropped (13: Brown et al. 2020)."""
+    """Words: a training problem that shares a run of so many with a test problem is dropped (13: Brown et al. 2020)."""
     demonstrations: Count
     """Upper bound of demonstrations written for SFT."""
     published_candidates: bool
     """Read the published GSM8K candidate solutions and critiques (Zhang et al. 2024) from `$PROOFLINE_DATA_ROOT`."""
+
+    @field_validator("sources")
+    @classmethod
+    def _distinct(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
+        if not sources or len(set(sources)) < len(sources):
+            raise ValueError(f"found {list(sources)}; name at least one source, and each once")
+        return sources
 
 
 class Pretraining(Section):
@@ -88,6 +105,14 @@ class Pretraining(Section):
     max_steps: Count
     learning_rate: Positive
     warmup_steps: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _heads(self) -> Self:
+        if self.hidden_size % (2 * self.num_heads):
+            raise ValueError(f"hidden_size {self.hidden_size} is not an even multiple of num_heads {self.num_heads}")
+        if self.num_heads % self.num_kv_heads:
+            raise ValueError(f"num_heads {self.num_heads} is not a multiple of num_kv_heads {self.num_kv_heads}")
+        return self
 
 
 class Base(Section):
@@ -151,6 +176,12 @@ class Sampling(Section):
     problems: Count | None
     """At most so many training problems are sampled; null: all."""
 
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if self.temperature == 0 and self.num_samples > 1:
+            raise ValueError(f"temperature 0 draws the same solution {self.num_samples} times; set num_samples to 1")
+        return self
+
 
 class Pairs(Section):
     """Selection of preference pairs."""
@@ -177,6 +208,8 @@ class Traces(Section):
 class Evaluation(Section):
     """Evaluation of a policy on the test split."""
 
+    problems: Count | None
+    """At most so many test problems are evaluated, the same ones for every policy; null: all."""
     num_samples: Count
     """Samples per problem for pass@k and maj@k; greedy decoding is always run once."""
     temperature: Annotated[float, Field(gt=0.0, le=5.0)]
@@ -197,6 +230,12 @@ class Verification(Section):
     temperature: Annotated[float, Field(ge=0.0, le=5.0)]
     top_p: Annotated[float, Field(gt=0.0, le=1.0)]
     max_new_tokens: Count
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if self.temperature == 0 and self.num_chains > 1:
+            raise ValueError(f"temperature 0 draws the same chain {self.num_chains} times; set num_chains to 1")
+        return self
 
 
 class Judge(Section):

@@ -1,0 +1,107 @@
+"""Execution settings: where and how fast a stage runs, never what comes out of it.
+
+Each setting is an environment variable, `PROOFLINE_` and the field's name in capitals (`PROOFLINE_THREADS=4`), or a
+line of the git-ignored `.execution.yaml` in the repository's root (`threads: 4`); the variable wins. DVC hashes
+neither: moving to another machine, bucket or server invalidates no result. The run record notes them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from proofline.config.load import ParamsError, read_yaml
+from proofline.config.problems import explain
+
+PREFIX = "PROOFLINE_"
+FILE = ".execution.yaml"
+Count = Annotated[int, Field(ge=1)]
+
+
+class EnvironmentSettingsError(ValueError):
+    """An execution setting that is unknown or impossible."""
+
+
+def all_cores() -> int:
+    """Cores this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Environment(BaseModel):
+    """Execution settings of one process. Text is converted, since variables hold nothing else."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    data_root: str = "data/raw"
+    """Folder of published data sets: a path (from the repository's root) or `gs://bucket/prefix`."""
+    tracking_uri: str = "sqlite:///mlflow.db"
+    """MLflow server (`http://…`) or database (`sqlite:///` and a path from the repository's root)."""
+    threads: Count = Field(default_factory=all_cores)
+    """CPU threads of one process's numerical libraries."""
+    micro_batch: Count | None = None
+    """Rows in one forward pass of training; unset: the trainer's own choice. The global batch is the recipe's."""
+    sampling_rows: Count = 256
+    """Sequences decoded together. Memory grows with it; a sample does not depend on it."""
+    grader_workers: Count = Field(default_factory=all_cores)
+    """Grading processes."""
+    grader_deadline_seconds: Annotated[float, Field(gt=0.0)] = 10.0
+    """A grading that takes longer is killed and its solution counted as unparsed, with that reason."""
+
+
+def load_environment(variables: Mapping[str, str] | None = None, root: Path | None = None) -> Environment:
+    """Settings from the variables (default: this process's) and `.execution.yaml`. Raises EnvironmentSettingsError."""
+    variables = os.environ if variables is None else variables
+    root = repository_root() if root is None else root
+    from_file = _file_settings(root / FILE)
+    from_variables = {
+        name.removeprefix(PREFIX).lower(): value for name, value in variables.items() if name.startswith(PREFIX)
+    }
+
+    def spell(key: str) -> str:
+        return f"{FILE}: {key}" if key in from_file and key not in from_variables else PREFIX + key.upper()
+
+    try:
+        environment = Environment.model_validate(from_file | from_variables)
+    except ValidationError as error:
+        lines = explain(error, Environment, spell)
+        raise EnvironmentSettingsError("\n  ".join(["execution settings", *lines])) from None
+    return environment.model_copy(update=_absolute(environment, root))
+
+
+def repository_root() -> Path:
+    """The root of the repository: DVC's word where there is one, else the nearest folder upwards with a dvc.yaml.
+
+    Under `dvc exp run --temp` and the queue the working directory is a copy while DVC_ROOT stays the user's repository:
+    right for what all runs share, which is what this module names; a stage's own inputs are relative to where it runs.
+    """
+    if root := os.environ.get("DVC_ROOT"):
+        return Path(root)
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / "dvc.yaml").is_file()), here)
+
+
+def _absolute(environment: Environment, root: Path) -> dict[str, str]:
+    """The two settings that may be relative paths, from the root on: a working directory must not move them."""
+    absolute = {}
+    if "://" not in environment.data_root:
+        absolute["data_root"] = str(root / Path(environment.data_root).expanduser())
+    scheme, separator, database = environment.tracking_uri.partition("sqlite:///")
+    if separator and not scheme:
+        absolute["tracking_uri"] = f"sqlite:///{root / database}"
+    return absolute
+
+
+def _file_settings(path: Path) -> dict[str, object]:
+    if not path.is_file():
+        return {}
+    try:
+        values = read_yaml(path)
+    except ParamsError as error:
+        raise EnvironmentSettingsError(str(error)) from None
+    if not isinstance(values, dict | None):
+        raise EnvironmentSettingsError(f"{path}: found {type(values).__name__}; expected lines such as `threads: 4`")
+    return values or {}

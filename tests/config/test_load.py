@@ -1,0 +1,154 @@
+"""params.yaml is read as DVC reads it, and whatever is wrong with it is said at once, by key, value and remedy."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proofline.config.load import ParamsError, load_params, parse_params, read_yaml
+from proofline.config.schema import Params
+
+PARAMS = Path(__file__).parents[2] / "params.yaml"
+
+
+@pytest.fixture
+def values() -> dict[str, Any]:
+    return read_yaml(PARAMS)
+
+
+def problems_of(values: object) -> tuple[str, ...]:
+    with pytest.raises(ParamsError) as caught:
+        parse_params(values)
+    return caught.value.problems
+
+
+def test_the_recipe_of_this_repository_loads() -> None:
+    assert load_params(PARAMS).seed >= 0
+
+
+def test_numbers_are_yaml_1_2(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(re.sub("learning_rate: .*", "learning_rate: 5e-5", PARAMS.read_text()))
+    assert load_params(tmp_path / "params.yaml").dpo.learning_rate == 5e-5
+
+
+def test_a_whole_number_is_a_number_but_text_and_truth_are_not(values: dict[str, Any]) -> None:
+    values["sft"]["epochs"] = 2
+    assert parse_params(values).sft.epochs == 2.0
+    values["sft"]["epochs"] = "2"
+    values["dpo"]["epochs"] = True
+    values["genrm"]["epochs"] = float("inf")
+    assert problems_of(values) == (
+        "sft.epochs: found '2'; allowed: a number > 0",
+        "dpo.epochs: found True; allowed: a number > 0",
+        "genrm.epochs: found inf; allowed: a number > 0",
+    )
+
+
+def test_every_problem_is_named_with_value_range_and_nearest_key(values: dict[str, Any]) -> None:
+    values["sft"]["lerning_rate"] = values["sft"].pop("learning_rate")
+    values["sampling"]["problems"] = "all"
+    values["dpo"]["learning_rate"] = 7.0
+    values["dpo"]["loss"] = "hinge"
+    values["beta"] = 0.1
+    problems = problems_of(values)
+    assert problems[0] == "sft.learning_rate: missing; allowed: a number > 0 and < 1"
+    assert problems[1].startswith("sft.lerning_rate: unknown key (found ")
+    assert problems[1].endswith("; did you mean sft.learning_rate?")
+    assert problems[2] == "sampling.problems: found 'all'; allowed: a whole number >= 1 or null"
+    assert problems[3] == "dpo.learning_rate: found 7.0; allowed: a number > 0 and < 1"
+    assert problems[4].startswith("dpo.loss: found 'hinge'; allowed: one of sigmoid, ")
+    assert problems[5] == "beta: unknown key (found 0.1); did you mean dpo.beta?"
+    assert len(problems) == 6
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("prompts.solution", "Solve it.", "prompts: solution has to hold {question} once"),
+        ("prepare.sources", ["math", "math"], "prepare.sources: found ['math', 'math']; name at least one"),
+        ("prepare.sources", [], "prepare.sources: found []"),
+        ("base.pretraining.num_heads", 7, "base.pretraining: hidden_size "),
+        ("base.pretraining.num_kv_heads", 3, "base.pretraining: num_heads "),
+        ("sampling.temperature", 0.0, "sampling: temperature 0 draws the same solution"),
+        ("verification.temperature", 0.0, "verification: temperature 0 draws the same chain"),
+    ],
+)
+def test_values_that_cannot_go_together_are_refused(values: dict[str, Any], key: str, value: object, says: str) -> None:
+    *sections, name = key.split(".")
+    section = values
+    for part in sections:
+        section = section[part]
+    section[name] = value
+    (problem,) = problems_of(values)
+    assert problem.startswith(says)
+
+
+def test_files_that_are_no_recipe(tmp_path: Path) -> None:
+    for text, says in (
+        ("", "found NoneType"),
+        ("- 1", "found list"),
+        ("a: [", "not YAML"),
+        ("seed: 1\nseed: 2", "duplicate key"),
+    ):
+        (tmp_path / "params.yaml").write_text(text)
+        with pytest.raises(ParamsError, match=says):
+            load_params(tmp_path / "params.yaml")
+    with pytest.raises(ParamsError, match="no such file"):
+        load_params(tmp_path / "absent.yaml")
+
+
+def paths_of(values: dict[str, Any], prefix: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    paths = []
+    for name, value in values.items():
+        paths.append((*prefix, name))
+        if isinstance(value, dict):
+            paths += paths_of(value, (*prefix, name))
+    return paths
+
+
+junk = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.dates(), st.lists(st.integers())
+)
+
+
+ORIGINAL: dict[str, Any] = read_yaml(PARAMS)
+
+
+@given(data=st.data())
+def test_no_value_anywhere_raises_anything_but_a_params_error(data: st.DataObject) -> None:
+    values = copy.deepcopy(ORIGINAL)
+    *sections, name = data.draw(st.sampled_from(paths_of(values)))
+    section = values
+    for part in sections:
+        section = section[part]
+    section[data.draw(st.one_of(st.just(name), junk.filter(lambda key: not isinstance(key, list))))] = data.draw(junk)
+    with contextlib.suppress(ParamsError):
+        assert isinstance(parse_params(values), Params)
+
+
+def test_a_recipe_is_refused_without_a_numerical_library(tmp_path: Path) -> None:
+    """Refusal takes a fraction of a second because of what is not imported, so that is what is tested."""
+    (tmp_path / "params.yaml").write_text(PARAMS.read_text().replace("batch_size:", "batchsize:"))
+    program = """
+import sys
+from proofline.config.environment import load_environment
+from proofline.config.load import ParamsError, load_params
+load_environment()
+try:
+    load_params()
+except ParamsError:
+    print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    assert "pydantic" in imported
+    assert not imported & {"torch", "numpy", "scipy", "pandas", "transformers", "mlflow", "ray", "dvc", "datasets"}
