@@ -1,4 +1,4 @@
-"""Preference pairs: a right and a wrong solution of the same problem by the same policy (Rafailov et al. 2023, section 5).
+"""Preference pairs: a right and a wrong solution of one problem by one policy (Rafailov et al. 2023, section 5).
 
 In: problems, a policy's solutions and their grades. Out: PreferencePair rows and a ledger that accounts for
 every problem. Only problems with both kinds of solution give pairs; which two are paired is a rule of the recipe.

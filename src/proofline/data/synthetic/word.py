@@ -11,9 +11,9 @@ from random import Random
 
 from proofline.data.synthetic.steps import Derived, Operand, Ref, Step, evaluate
 
-NAMES = "Tom Ann Ben Eva Sam Mia Max Lea Jim Zoe Dan Kim Leo Ida Roy Sue".split()
-THINGS = "apples books coins cards shells stamps beads pens eggs plums nuts toys".split()
-HOLDERS = "boxes bags packs jars".split()
+NAMES = ["Tom", "Ann", "Ben", "Eva", "Sam", "Mia", "Max", "Lea", "Jim", "Zoe", "Dan", "Kim", "Leo", "Ida", "Roy", "Sue"]
+THINGS = ["apples", "books", "coins", "cards", "shells", "stamps", "beads", "pens", "eggs", "plums", "nuts", "toys"]
+HOLDERS = ["boxes", "bags", "packs", "jars"]
 
 
 @dataclass

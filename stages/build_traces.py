@@ -1,0 +1,33 @@
+"""build_traces: graded samples of the policies, and published critiques -> data/traces.jsonl, data/traces.json."""
+
+from __future__ import annotations
+
+from proofline.storage.artifacts import write_json
+
+from proofline.config import load_params
+from proofline.data.traces import build_traces
+from proofline.records import Grade, Problem, Solution, VerificationTrace
+from proofline.storage.records import read_records, write_records
+from proofline.tracking import track
+
+
+def main() -> None:
+    params = load_params()
+    with track("build_traces", sections={"traces": params.traces, "seed": params.seed}) as run:
+        problems = {problem.id: problem for problem in read_records("data/problems/train.jsonl", Problem)}
+        graded = [pair for policy in ("sft", "dpo", "published") for pair in read_graded(policy)]
+        critiques = read_records("data/critiques.jsonl", VerificationTrace)
+        traces, ledger = build_traces(problems, graded, critiques, params.traces, params.seed)
+        write_records("data/traces.jsonl", traces)
+        write_json("data/traces.json", ledger)
+        run.log_metrics(ledger)
+
+
+def read_graded(policy: str) -> list[tuple[Solution, Grade]]:
+    """A policy's samples with their grades, which stand in the same order."""
+    samples = "data/published.jsonl" if policy == "published" else f"data/samples/{policy}.jsonl"
+    return list(zip(read_records(samples, Solution), read_records(f"data/grades/{policy}.jsonl", Grade), strict=True))
+
+
+if __name__ == "__main__":
+    main()
