@@ -1,0 +1,78 @@
+"""The offline judge: whose greedy solution of a problem is right. It needs no network and makes no mistakes.
+
+In: grades of two policies' greedy solutions of the same problems. Out: one `Judgement` a problem, and win rates
+(wins + ties / 2) / n. Both right, or neither, is a tie. So the win rate is one half plus half the difference of
+accuracies, and its interval and p-value are those of the paired difference (Tango 1998, McNemar 1947).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from proofline.evaluation.metrics import Metrics
+from proofline.evaluation.statistics import compare_counts
+from proofline.evaluation.tally import EvaluationError, benchmark_of, in_order
+from proofline.records import Grade, Judgement, Problem
+
+JUDGE = "ground_truth"
+
+
+def judge(
+    problems: Sequence[Problem], policy: str, opponent: str, ours: Sequence[Grade], theirs: Sequence[Grade]
+) -> list[Judgement]:
+    """Pairwise verdicts in the order of `problems`."""
+    our_grades, their_grades = _by_problem(policy, ours), _by_problem(opponent, theirs)
+    rows = []
+    for problem in problems:
+        if problem.id not in our_grades or problem.id not in their_grades:
+            raise EvaluationError(f"{problem.id} has no graded greedy solution by both {policy} and {opponent}")
+        a, b = our_grades[problem.id].verdict, their_grades[problem.id].verdict
+        winner: Literal["policy", "opponent", "tie"] = "tie"
+        if (a == "correct") != (b == "correct"):
+            winner = "policy" if a == "correct" else "opponent"
+        rows.append(
+            Judgement(
+                problem_id=problem.id,
+                policy=policy,
+                opponent=opponent,
+                winner=winner,
+                reason=f"{policy} {a}, {opponent} {b}",
+                judge=JUDGE,
+            )
+        )
+    return rows
+
+
+def win_rates(problems: Sequence[Problem], judgements: Sequence[Judgement], confidence: float) -> Metrics:
+    """One policy against its opponent, overall and per benchmark."""
+    benchmark = {problem.id: benchmark_of(problem) for problem in problems}
+    return {
+        "overall": _win_rate(judgements, confidence),
+        "benchmarks": {
+            name: _win_rate([row for row in judgements if benchmark[row.problem_id] == name], confidence)
+            for name in in_order(benchmark.values())
+        },
+    }
+
+
+def _win_rate(judgements: Sequence[Judgement], confidence: float) -> Metrics:
+    wins = sum(row.winner == "policy" for row in judgements)
+    losses = sum(row.winner == "opponent" for row in judgements)
+    paired = compare_counts(wins, losses, len(judgements), confidence)
+    return {
+        "win_rate": paired.difference.scaled(0.5, 0.5)._asdict(),
+        "p_value": paired.p_value,
+        "wins": wins,
+        "losses": losses,
+        "ties": paired.ties,
+    }
+
+
+def _by_problem(policy: str, grades: Sequence[Grade]) -> dict[str, Grade]:
+    found = {grade.problem_id: grade for grade in grades}
+    if len(found) != len(grades):
+        raise EvaluationError(
+            f"{policy}: {len(grades)} grades of {len(found)} problems; grade one greedy solution each"
+        )
+    return found

@@ -1,0 +1,92 @@
+"""Accuracy of one policy: greedy, sampled, pass@k, maj@k, and the share of solutions without a readable answer.
+
+In: test problems, one greedy and `section.num_samples` sampled solutions each, and their grades.
+Out: a JSON-able dictionary, overall and per benchmark; an interval is `{"value", "low", "high"}`, shares in [0, 1].
+Overall pools all problems, so a large benchmark weighs more than a small one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from proofline.config.schema import Evaluation
+from proofline.evaluation.selection import Ints, ladder, pass_at_k, vote_at_k
+from proofline.evaluation.statistics import Estimate, share_mean, wilson
+from proofline.evaluation.tally import EvaluationError, tally
+from proofline.records import Grade, Problem, Solution
+
+Metrics = dict[str, Any]
+
+
+def evaluate_policy(
+    problems: Sequence[Problem],
+    greedy: Sequence[Solution],
+    greedy_grades: Sequence[Grade],
+    samples: Sequence[Solution],
+    sample_grades: Sequence[Grade],
+    section: Evaluation,
+    seed: int,
+) -> Metrics:
+    """All metrics of one policy. `seed` decides the bootstrap's draws alone."""
+    policy, weights = _author([*greedy, *samples])
+    first, many = tally(problems, greedy_grades, 1), tally(problems, sample_grades, section.num_samples)
+
+    def measure(rows: Ints) -> Metrics:
+        right = int(first.right[rows].sum())
+        answers = many.answers[rows]
+
+        def mean(shares: Sequence[float]) -> Metrics:
+            return share_mean(shares, section.confidence, section.bootstrap_resamples, seed)._asdict()
+
+        def curve(value: Callable[[Ints, int], float]) -> Metrics:
+            return {str(k): mean([value(row, k) for row in answers]) for k in ladder(section.num_samples)}
+
+        return {
+            "problems": len(rows),
+            "greedy_right": right,
+            "greedy_accuracy": wilson(right, len(rows), section.confidence)._asdict(),
+            "greedy_unparsed": _mean(first.unread[rows]),
+            "sampled_accuracy": mean(list(many.right[rows].mean(axis=1))),
+            "sampled_unparsed": _mean(many.unread[rows]),
+            "pass_at_k": curve(pass_at_k),
+            "majority_at_k": curve(vote_at_k),
+        }
+
+    return {
+        "policy": policy,
+        "weights": weights,
+        "num_samples": section.num_samples,
+        "confidence": section.confidence,
+        "cut_off": {"greedy": _cut_off(greedy), "sampled": _cut_off(samples)},
+        "mean_tokens": {"greedy": _tokens(greedy), "sampled": _tokens(samples)},
+        "overall": measure(np.arange(len(problems))),
+        "benchmarks": {name: measure(rows) for name, rows in first.parts().items()},
+    }
+
+
+def estimate(value: Metrics) -> Estimate:
+    """Back from JSON, where an undefined bound is null."""
+    bounds = (value["value"], value["low"], value["high"])
+    return Estimate(*(float("nan") if bound is None else float(bound) for bound in bounds))
+
+
+def _author(solutions: Sequence[Solution]) -> tuple[str, str]:
+    authors = {(solution.policy, solution.weights) for solution in solutions}
+    if len(authors) != 1:
+        raise EvaluationError(f"solutions of one policy and one set of weights expected, found {sorted(authors)}")
+    return authors.pop()
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if values.size else float("nan")
+
+
+def _cut_off(solutions: Sequence[Solution]) -> float:
+    return _mean(np.array([not solution.finished for solution in solutions], dtype=float))
+
+
+def _tokens(solutions: Sequence[Solution]) -> float:
+    return _mean(np.array([solution.num_tokens for solution in solutions], dtype=float))

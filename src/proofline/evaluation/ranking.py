@@ -1,0 +1,59 @@
+"""AUROC: how often a right candidate is scored above a wrong one, ties half; pooled and within problems.
+
+In: `right` (0/1) and `scores`, shape (problems, samples). NaN scores rank below all others. Out: shares in [0, 1].
+
+Reranking one problem's samples needs the within-problem value. The pooled one also rewards a verifier that only
+knows which problems are easy, so it stands beside and not in place of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import rankdata
+
+from proofline.evaluation.selection import Floats
+from proofline.evaluation.statistics import Estimate, bootstrap_mean, percentile, resampled
+
+
+def auroc(right: Floats, scores: Floats, weights: Floats | None = None) -> float:
+    """AUROC of a set of candidates; `weights` repeat them. NaN unless there are right and wrong ones."""
+    order, group = np.unique(_ranked(scores.ravel()), return_inverse=True)
+    times = np.ones(right.size) if weights is None else weights.ravel()
+    hits = np.bincount(group, right.ravel() * times, len(order))
+    misses = np.bincount(group, (1 - right.ravel()) * times, len(order))
+    comparisons = hits.sum() * misses.sum()
+    return float((hits * (misses.cumsum() - misses / 2)).sum() / comparisons) if comparisons else float("nan")
+
+
+def within_problem(right: Floats, scores: Floats) -> Floats:
+    """(problems,): AUROC among each problem's samples, NaN where they are all right or all wrong."""
+    ranks = rankdata(_ranked(scores), axis=1) if scores.size else np.zeros_like(scores)
+    hits = right.sum(axis=1)
+    misses = right.shape[1] - hits
+    above = (ranks * right).sum(axis=1) - hits * (hits + 1) / 2
+    mixed = hits * misses > 0
+    return np.where(mixed, above / np.where(mixed, hits * misses, 1.0), np.nan)
+
+
+def within_estimate(right: Floats, scores: Floats, confidence: float, resamples: int, seed: int) -> Estimate:
+    """Mean over the mixed problems; they are what is resampled."""
+    values = within_problem(right, scores)
+    return bootstrap_mean(values[np.isfinite(values)], confidence, resamples, seed)
+
+
+def pooled_estimate(right: Floats, scores: Floats, confidence: float, resamples: int, seed: int) -> Estimate:
+    """All candidates in one pot; whole problems are resampled."""
+    value = auroc(right, scores)
+    problems, samples = right.shape
+    if np.isnan(value):
+        return Estimate(value, float("nan"), float("nan"))
+    replicates = [
+        auroc(right, scores, np.repeat(np.bincount(row, minlength=problems).astype(float), samples))
+        for rows in resampled(problems, resamples, seed)
+        for row in rows
+    ]
+    return percentile(value, replicates, confidence)
+
+
+def _ranked(scores: Floats) -> Floats:
+    return np.where(np.isnan(scores), -np.inf, scores)

@@ -1,0 +1,105 @@
+"""Grades as arrays, one row a problem; and the benchmarks they are reported under.
+
+In: problems and the grades of their solutions. Out: `Tally` with answers of shape (problems, samples).
+Two answers are the same vote when the grader read the same text; all right answers are one vote, since each is
+equivalent to the reference. Differently written wrong answers therefore stay apart, which favours the right one
+a little wherever the grader's reading is not already normal.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from proofline.evaluation.selection import RIGHT, UNREAD, Floats, Ints
+from proofline.records import Grade, Problem
+
+BENCHMARKS = {
+    "synthetic/word": "Synthetic word",
+    "synthetic/math": "Synthetic math",
+    "gsm8k/word": "GSM8K",
+    "math/math": "MATH",
+}
+
+
+class EvaluationError(ValueError):
+    """Grades that do not belong to the problems, or not equally many for each."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What was answered, problem by problem."""
+
+    problem_ids: tuple[str, ...]
+    benchmarks: tuple[str, ...]
+    """`source/family` of each problem."""
+    solution_ids: tuple[tuple[str, ...], ...]
+    answers: Ints
+    """(problems, samples): `RIGHT`, `UNREAD`, or another number per wrong answer of the problem."""
+
+    @property
+    def right(self) -> Floats:
+        """(problems, samples), 1 where right."""
+        return (self.answers == RIGHT).astype(float)
+
+    @property
+    def unread(self) -> Floats:
+        return (self.answers == UNREAD).astype(float)
+
+    def parts(self) -> dict[str, Ints]:
+        """Row numbers of each benchmark."""
+        return {name: np.flatnonzero(np.array(self.benchmarks) == name) for name in in_order(self.benchmarks)}
+
+
+def tally(problems: Sequence[Problem], grades: Iterable[Grade], samples: int | None = None) -> Tally:
+    """Group grades by problem, in the order of `problems`. `samples`: how many each must have; None: equally many."""
+    rows: dict[str, list[Grade]] = defaultdict(list)
+    for grade in grades:
+        rows[grade.problem_id].append(grade)
+    if strangers := rows.keys() - {problem.id for problem in problems}:
+        raise EvaluationError(f"{len(strangers)} graded problems are not evaluated ones, e.g. {min(strangers)}")
+    expected = samples or max((len(row) for row in rows.values()), default=0)
+    for problem in problems:
+        if len(rows[problem.id]) != expected:
+            raise EvaluationError(
+                f"{problem.id} has {len(rows[problem.id])} grades where {expected} are expected: "
+                "grade all solutions of all problems, once"
+            )
+    ordered = [rows[problem.id] for problem in problems]
+    return Tally(
+        problem_ids=tuple(problem.id for problem in problems),
+        benchmarks=tuple(benchmark_of(problem) for problem in problems),
+        solution_ids=tuple(tuple(grade.solution_id for grade in row) for row in ordered),
+        answers=np.array([_answers(row) for row in ordered], dtype=np.int64).reshape(len(ordered), expected),
+    )
+
+
+def _answers(row: Sequence[Grade]) -> list[int]:
+    numbers: dict[str, int] = {}
+    answers = []
+    for grade in row:
+        if grade.verdict == "correct":
+            answers.append(RIGHT)
+        elif grade.verdict == "unparsed" or grade.extracted is None:
+            answers.append(UNREAD)
+        else:
+            answers.append(numbers.setdefault(grade.extracted, len(numbers) + 1))
+    return answers
+
+
+def benchmark_of(problem: Problem) -> str:
+    return f"{problem.source}/{problem.family}"
+
+
+def benchmark_title(name: str) -> str:
+    """`gsm8k/word` -> `GSM8K`."""
+    return BENCHMARKS.get(name, name)
+
+
+def in_order(benchmarks: Iterable[str]) -> list[str]:
+    """Each once, in the order of `BENCHMARKS`, unknown ones last."""
+    known = list(BENCHMARKS)
+    return sorted(set(benchmarks), key=lambda name: (known.index(name) if name in known else len(known), name))
