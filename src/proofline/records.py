@@ -28,9 +28,12 @@ def stable_id(*parts: object) -> str:
 
 
 class Record(BaseModel):
-    """Base of all rows: frozen, and an unknown field is an error rather than silently dropped."""
+    """Base of all rows: frozen, and an unknown field is an error rather than silently dropped.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    NaN ("undefined") is written as the string "NaN", which JSON can hold and a float field reads back.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
 class Problem(Record):

@@ -1,9 +1,7 @@
-"""Records as JSON Lines: one row a line, UTF-8, in a stable order of keys, gzip where the name ends in `.gz`."""
+"""Records as JSON Lines: one row a line, UTF-8, keys in the order of the fields."""
 
 from __future__ import annotations
 
-import gzip
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +9,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from proofline.records import Record
+from proofline.storage.artifacts import atomic_text
 
 R = TypeVar("R", bound=Record)
 
@@ -21,9 +20,7 @@ class RecordError(ValueError):
 
 def iter_records(path: Path | str, kind: type[R]) -> Iterator[R]:
     """Yield the rows of a file in order. Raises RecordError naming file, line and field of a bad row."""
-    path = Path(path)
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
+    with open(path, encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             try:
                 yield kind.model_validate_json(line)
@@ -37,14 +34,10 @@ def read_records(path: Path | str, kind: type[R]) -> list[R]:
 
 
 def write_records(path: Path | str, rows: Iterable[Record]) -> int:
-    """Write rows to a temporary neighbour and rename it into place; returns the number of rows."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    """Write rows atomically (see `artifacts`); returns how many."""
     count = 0
-    with open(partial, "w", encoding="utf-8") as lines:
+    with atomic_text(path) as lines:
         for row in rows:
             lines.write(row.model_dump_json() + "\n")
             count += 1
-    os.replace(partial, path)
     return count

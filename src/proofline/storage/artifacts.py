@@ -1,0 +1,68 @@
+"""Text and JSON written whole or not at all, and the hash that names a model's weights.
+
+A file is written to a neighbour called `NAME.partial`, flushed to the disk and renamed into place, so a reader (or
+DVC) finds the old file, the new one or none, never half of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+class ArtifactError(ValueError):
+    """A file or folder that is not what it should be."""
+
+
+@contextmanager
+def atomic_text(path: Path | str) -> Iterator[IO[str]]:
+    """A text file (UTF-8) to write to; it takes its place only if the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with open(partial, "w", encoding="utf-8") as text:
+        yield text
+        text.flush()
+        os.fsync(text.fileno())
+    os.replace(partial, path)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write a text file atomically."""
+    with atomic_text(path) as out:
+        out.write(text)
+
+
+def write_json(path: Path | str, value: object) -> None:
+    """Write a JSON file atomically, keys in their given order. NaN, our "undefined", becomes null: JSON has no NaN."""
+    write_text(path, json.dumps(_without_nan(value), ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def weights_hash(folder: Path | str) -> str:
+    """16 hex digits of the SHA-256 over a model folder's `*.safetensors`: what `Solution.weights` holds.
+
+    File names and contents, in the order of the names; configuration and tokenizer do not count. Raises ArtifactError
+    where there is none.
+    """
+    files = sorted(Path(folder).glob("*.safetensors"))
+    if not files:
+        raise ArtifactError(f"{folder}: no *.safetensors here; expected a model saved with `save_pretrained`")
+    digest = hashlib.sha256()
+    for file in files:
+        with open(file, "rb") as contents:
+            digest.update(file.name.encode() + b"\0" + hashlib.file_digest(contents, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
