@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Run(Protocol):
-    """A place to report to. All calls return at once and never fail because a tracking server does."""
+    """A place to report to. All calls but `id` return at once, and none fails because a tracking server does."""
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Record values, at a step where they form a curve."""
+    def id(self) -> str | None:
+        """The run's id in the store; waits until it is known (seconds). None where nobody keeps the run."""
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Record numbers, at a step where they form a curve; nested mappings become dotted names."""
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Record settings that are not in the recipe's sections; nested mappings become dotted names."""
@@ -26,7 +29,10 @@ class Run(Protocol):
 class NullRun:
     """A run that nobody records: for using the library outside a stage."""
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None: ...
+    def id(self) -> str | None:
+        return None
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None: ...
 
     def log_params(self, params: Mapping[str, object]) -> None: ...
 

@@ -3,38 +3,125 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
+from proofline.config.environment import Environment, load_environment, repository_root
+from proofline.tracking.reach import check_reachable
 from proofline.tracking.run import Run
-from proofline.tracking.spool import Spool, flatten
+from proofline.tracking.spool import Spool, read_state
+
+SPOOLS = ".tracking"
+CLOSE_SECONDS = 60.0
+"""How long an ended stage waits for its recorder, which goes on alone after that."""
 
 
 @contextmanager
-def track(stage: str, *, sections: Mapping[str, object], policy: str | None = None) -> Iterator[Run]:
-    """Record everything inside the block as one run of `stage`.
+def track(
+    stage: str, *, sections: Mapping[str, object], policy: str | None = None, environment: Environment | None = None
+) -> Iterator[Run]:
+    """Record everything inside the block as one flat run of `stage`.
 
     `sections` are the parts of the recipe the stage depends on, by their names in `params.yaml`. DVC says which
-    stage really runs (`evaluate@sft`); by hand it is `stage` and `policy`.
+    stage really runs (`evaluate@sft`); by hand it is `stage` and `policy`. The block's exception, SIGTERM included,
+    ends the run as FAILED. Raises TrackingError, before anything is computed, where the store cannot be reached; a
+    store lost later costs a warning, and the run waits in its spool.
     """
-    spool = Spool(tracking_root() / ".tracking" / f"{uuid.uuid4().hex}.jsonl")
-    spool.write("start", stage=stage, policy=policy, params=flatten(sections))
+    environment = environment or load_environment()
+    check_reachable(environment.tracking_uri)
+    root = repository_root()
+    run = RecordedRun(root / SPOOLS / f"{stage}-{uuid.uuid4().hex[:12]}.jsonl")
+    run.write(
+        "start",
+        stage=stage,
+        policy=policy,
+        name=os.environ.get("DVC_STAGE") or (f"{stage}@{policy}" if policy else stage),
+        started_by="dvc" if "DVC_STAGE" in os.environ else "hand",
+        experiment=os.environ.get("DVC_EXP_NAME"),
+        baseline=os.environ.get("DVC_EXP_BASELINE_REV"),
+        command=" ".join(["python", *sys.argv]),
+        uri=environment.tracking_uri,
+        folder=str(Path.cwd()),
+        artifact_root=str(root / "mlartifacts"),
+    )
+    run.log_params({**sections, "execution": environment.model_dump(mode="json", exclude={"tracking_uri"})})
     try:
-        yield spool
+        with _sigterm_as_exception():
+            yield run
     except BaseException as error:
-        spool.write("end", status="FAILED", error=repr(error))
+        if isinstance(error, SystemExit) and not error.code:
+            run.end("FINISHED")
+        else:
+            run.end("FAILED", f"{type(error).__name__}: {error}")
         raise
     else:
-        spool.write("end", status="FINISHED", error=None)
+        run.end("FINISHED")
+
+
+class RecordedRun(Spool):
+    """A spool with a recorder at its other end."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        command = [sys.executable, "-m", "proofline.tracking.recorder", "--follow", str(path)]
+        # A session of its own: a signal to the stage's group must not take the one who reports it.
+        self._recorder = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+        )
+
+    def id(self) -> str | None:
+        """The id, which the recorder knows about 4 s after the stage's start; None where the store is lost."""
+        deadline = time.monotonic() + CLOSE_SECONDS
+        while time.monotonic() < deadline and self._recorder.poll() is None:
+            if run_id := read_state(self.path).get("run_id"):
+                return str(run_id)
+            time.sleep(0.05)
+        return None
+
+    def end(self, status: str, error: str | None = None) -> None:
+        """Say the last word and wait until all has arrived."""
+        if error:
+            self.set_tag("proofline.error", error)
+        self.write("end", status=status)
+        self.close()
+        assert self._recorder.stdin is not None
+        self._recorder.stdin.close()
+        try:
+            arrived = self._recorder.wait(CLOSE_SECONDS) == 0
+        except subprocess.TimeoutExpired:
+            arrived = False
+        if not arrived:
+            resend = f"python -m proofline.tracking.recorder {self.path}"
+            print(f"tracking: this run is kept in {self.path}; send it with `{resend}`", file=sys.stderr)
+
+
+@contextmanager
+def _sigterm_as_exception() -> Iterator[None]:
+    """Turn SIGTERM into an exception, unless somebody (a launcher) handles it already."""
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
     finally:
-        spool.close()
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def tracking_root() -> Path:
-    """The repository whose database is used: DVC's root inside a stage (the parent's under `dvc exp run --temp`)."""
-    if root := os.environ.get("DVC_ROOT"):
-        return Path(root)
-    here = Path.cwd().resolve()
-    return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
+class Terminated(SystemExit):
+    """SIGTERM; exits with the shell's status for it."""
+
+    def __str__(self) -> str:
+        return "SIGTERM"
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated(128 + number)
