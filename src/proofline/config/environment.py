@@ -44,6 +44,8 @@ class Environment(BaseModel):
     """CPU threads of one process's numerical libraries."""
     micro_batch: Count | None = None
     """Rows in one forward pass of training; unset: the trainer's own choice. The global batch is the recipe's."""
+    save_steps: Count | None = None
+    """Optimizer steps between two resumable checkpoints of a training; unset: none, an interrupted one starts again."""
     sampling_rows: Count = 256
     """Sequences decoded together. Memory grows with it; a sample does not depend on it."""
     grader_workers: Count = Field(default_factory=all_cores)

@@ -1,0 +1,10 @@
+"""SFT, DPO and GenRM over TRL's trainers: configured here, never forked. One home for what the three share:
+
+tokens.py       chat rows -> token ids, completion marked; longer rows are dropped and counted
+batching.py     what a step sees: the global batch and the order of the rows
+precision.py    arithmetic of the matrix products
+policy.py       a policy folder in and out
+loop.py         TRL's arguments, the run of a trainer
+checkpoints.py  resumable checkpoints
+execution.py    settings of this machine
+"""

@@ -1,0 +1,104 @@
+"""From rows to a trained folder, for all three trainings: TRL's arguments, the run of the trainer, the export.
+
+TRL and transformers own the loop. Decided here is what they would otherwise take from their defaults or from the
+number of processes: the rows of every step, the learning-rate schedule, the arithmetic, what is saved and reported.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from proofline.config.schema import Training
+from proofline.training.batching import BatchError, Schedule
+from proofline.training.checkpoints import last_complete, marking_callback
+from proofline.training.execution import Execution
+from proofline.training.policy import Policy, export_policy
+from proofline.training.precision import precision_arguments
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+
+    from proofline.tracking import Run
+
+POINTS_ON_A_CURVE = 50
+
+
+def trl_arguments(
+    section: Training, schedule: Schedule, seed: int, execution: Execution, checkpoints: Path | None
+) -> dict[str, Any]:
+    """The arguments that all TRL configurations share. Without `checkpoints` nothing is saved on the way."""
+    import torch
+
+    on_cpu = not torch.cuda.is_available()
+    return {
+        "output_dir": str(checkpoints or "checkpoints"),
+        "save_strategy": "steps" if checkpoints else "no",
+        "save_steps": execution.save_steps,
+        "save_total_limit": 2,
+        "seed": seed,
+        "max_steps": schedule.steps,
+        "per_device_train_batch_size": schedule.batch.micro_batch,
+        "gradient_accumulation_steps": schedule.batch.accumulation,
+        "train_sampling_strategy": "sequential",
+        "max_length": None,
+        "optim": "adamw_torch_fused",
+        "learning_rate": section.learning_rate,
+        "lr_scheduler_type": "cosine_with_min_lr",
+        "lr_scheduler_kwargs": {"min_lr_rate": 0.1},
+        "warmup_steps": math.ceil(section.warmup_ratio * schedule.steps),
+        "weight_decay": section.weight_decay,
+        "max_grad_norm": section.max_grad_norm,
+        "use_cpu": on_cpu,
+        "dataloader_pin_memory": not on_cpu,
+        "activation_checkpointing": False,
+        # Written into the exported config; the trainers turn the cache off by themselves.
+        "use_cache": True,
+        "logging_steps": max(1, schedule.steps // POINTS_ON_A_CURVE),
+        "logging_nan_inf_filter": False,
+        "report_to": "none",
+        "disable_tqdm": not sys.stderr.isatty(),
+        **precision_arguments(section.precision),
+    }
+
+
+def fit(
+    trainer: Trainer, schedule: Schedule, policy: Policy, checkpoints: Path | None, out_dir: Path, run: Run
+) -> dict[str, float]:
+    """Train, resuming where there is a checkpoint, and export to `out_dir`. Returns the closing metrics."""
+    from proofline.tracking.callback import TrackingCallback
+
+    if trainer.args.world_size != schedule.batch.world_size:
+        raise BatchError(
+            f"The launcher promised {schedule.batch.world_size} processes (WORLD_SIZE), but {trainer.args.world_size} "
+            "take part. Start the stage with torchrun, or with a configuration file of accelerate."
+        )
+    trainer.add_callback(TrackingCallback(run))
+    resume_from = None
+    if checkpoints:
+        trainer.add_callback(marking_callback())
+        resume_from = last_complete(checkpoints)
+    began = time.perf_counter()
+    trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+    seconds = time.perf_counter() - began
+    export_policy(trainer, policy, out_dir)
+    if checkpoints:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    return closing_metrics(trainer.state.log_history, schedule, seconds)
+
+
+def closing_metrics(history: list[dict[str, float]], schedule: Schedule, seconds: float) -> dict[str, float]:
+    """The last point of the curves, and what the training cost."""
+    last = [point for point in history if "loss" in point][-1]
+    return {
+        "final_loss": last["loss"],
+        "final_token_accuracy": last["mean_token_accuracy"],
+        "steps": schedule.steps,
+        "tokens": last["num_tokens"],
+        "seconds": seconds,
+        "mean_tokens_per_second": last["num_tokens"] / seconds,
+    }

@@ -1,0 +1,71 @@
+"""A policy folder in and out: a plain Hugging Face folder (config, safetensors, tokenizer, chat template).
+
+Weights are trained in fp32 and written in the number format of the folder that training started from. A tied output
+head is stored once. The folder is written beside its place and renamed into it: it is either absent or whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+
+
+class PolicyError(ValueError):
+    """A folder is not a policy."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy in memory, ready to train."""
+
+    folder: Path
+    model: PreTrainedModel
+    """In fp32, whatever the folder holds."""
+    tokenizer: PreTrainedTokenizerBase
+    stored: torch.dtype
+    """Number format of the folder."""
+
+
+def load_policy(folder: Path, threads: int | None) -> Policy:
+    """Load for training on this machine, with so many CPU threads (None: PyTorch's choice)."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    if not (folder / "config.json").is_file():
+        raise PolicyError(
+            f"{folder} is not a policy: it has no config.json. Run the stage that makes it (`dvc repro`)."
+        )
+    if threads:
+        torch.set_num_threads(threads)
+    # On a CPU plain attention is faster than the fused kernel, whose backward pass is slow: 12.6k against 8.1k tokens/s
+    # on one core at 16 rows of 96 tokens, 10.1k against 7.4k at 256 tokens.
+    attention = "sdpa" if torch.cuda.is_available() else "eager"
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", attn_implementation=attention)
+    stored = model.dtype
+    return Policy(folder, model.to(torch.float32), AutoTokenizer.from_pretrained(folder), stored)
+
+
+def export_policy(trainer: Trainer, policy: Policy, out_dir: Path) -> None:
+    """Write the trained weights to `out_dir`, from the first process; all processes return when it is there."""
+    weights = trainer.accelerator.get_state_dict(trainer.model)
+    if trainer.is_world_process_zero():
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        once = {
+            name: tensor.to(policy.stored)
+            for name, tensor in weights.items()
+            if name not in model.all_tied_weights_keys
+        }
+        partial = out_dir.with_name(out_dir.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        model.to(policy.stored).save_pretrained(partial, state_dict=once)
+        policy.tokenizer.save_pretrained(partial)
+        shutil.rmtree(out_dir, ignore_errors=True)
+        os.replace(partial, out_dir)
+    trainer.accelerator.wait_for_everyone()

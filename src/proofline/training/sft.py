@@ -1,0 +1,73 @@
+"""Supervised fine-tuning on demonstrations: next-token prediction, loss on the completion only.
+
+Every completion token of a step weighs the same, whatever its row or micro-batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proofline.config.schema import Prompts, Sft, Training
+from proofline.data.prompts import solution_messages
+from proofline.records import Demonstration
+from proofline.training.batching import schedule_rows
+from proofline.training.checkpoints import checkpoint_folder
+from proofline.training.execution import AS_IT_COMES, Execution
+from proofline.training.loop import fit, trl_arguments
+from proofline.training.policy import Policy, load_policy
+from proofline.training.tokens import TokenRow, drop_longer, encode_rows
+
+if TYPE_CHECKING:
+    from proofline.tracking import Run
+
+
+def train_sft(
+    policy_dir: Path,
+    demonstrations: Sequence[Demonstration],
+    prompts: Prompts,
+    section: Sft,
+    seed: int,
+    out_dir: Path,
+    run: Run,
+    *,
+    execution: Execution = AS_IT_COMES,
+) -> dict[str, float]:
+    """Train the policy in `policy_dir` on demonstrations into `out_dir`. Returns the closing metrics."""
+    policy = load_policy(policy_dir, execution.threads)
+    questions = [solution_messages(row.question, prompts) for row in demonstrations]
+    rows = encode_rows(policy.tokenizer, questions, [row.solution for row in demonstrations])
+    kept = drop_longer(rows, section.max_length, "demonstrations")
+    counts = {"rows": len(kept), "rows_dropped": len(rows) - len(kept)}
+    return counts | fit_completions("train_sft", policy, kept, section, seed, out_dir, run, execution)
+
+
+def fit_completions(
+    stage: str,
+    policy: Policy,
+    rows: Sequence[TokenRow],
+    section: Training,
+    seed: int,
+    out_dir: Path,
+    run: Run,
+    execution: Execution,
+) -> dict[str, float]:
+    """Next-token prediction on the rows' completions, through TRL's SFTTrainer."""
+    from datasets import Dataset
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    schedule = schedule_rows([row.num_tokens for row in rows], section, seed, execution.micro_batch)
+    checkpoints = checkpoint_folder(execution.checkpoints, stage, section, seed, policy.folder, rows)
+    tokens = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
+    trainer = SFTTrainer(
+        model=policy.model,
+        processing_class=policy.tokenizer,
+        args=SFTConfig(
+            **trl_arguments(section, schedule, seed, execution, checkpoints),
+            dataset_kwargs={"skip_prepare_dataset": True},
+        ),
+        train_dataset=Dataset.from_dict(tokens).select(schedule.order),
+    )
+    return fit(trainer, schedule, policy, checkpoints, out_dir, run)

@@ -1,0 +1,88 @@
+"""Chat rows -> token ids, once and in one batch, before a trainer sees them.
+
+The prompt and the completion are tokenised apart, because that is how they meet at sampling time: the prompt's
+tokens are given, the completion's are drawn one by one. The completion ends in the tokenizer's end-of-turn token;
+what a chat template writes after it is never asked for, so it is not trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from proofline.data.prompts import Message
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+IGNORED = -100
+"""Label of a token that carries no loss (PyTorch's `ignore_index`)."""
+
+
+class TrainingDataError(ValueError):
+    """The rows given cannot be trained on."""
+
+
+class TokenRow(NamedTuple):
+    """One row: loss is on the completion only."""
+
+    prompt_ids: list[int]
+    completion_ids: list[int]
+
+    @property
+    def input_ids(self) -> list[int]:
+        return self.prompt_ids + self.completion_ids
+
+    @property
+    def labels(self) -> list[int]:
+        return [IGNORED] * len(self.prompt_ids) + self.completion_ids
+
+    @property
+    def num_tokens(self) -> int:
+        return len(self.prompt_ids) + len(self.completion_ids)
+
+
+def encode_rows(
+    tokenizer: PreTrainedTokenizerBase, prompts: Sequence[list[Message]], completions: Sequence[str]
+) -> list[TokenRow]:
+    """Tokenise aligned prompts and completions through the tokenizer's chat template."""
+    if not prompts:
+        return []
+    prompt_texts = tokenizer.apply_chat_template(list(prompts), add_generation_prompt=True, tokenize=False)
+    completion_texts = [text + tokenizer.eos_token for text in completions]
+    check_template(tokenizer, prompts[0], prompt_texts[0], completion_texts[0])
+    prompt_ids = tokenizer(prompt_texts, add_special_tokens=False)["input_ids"]
+    completion_ids = tokenizer(completion_texts, add_special_tokens=False)["input_ids"]
+    return [TokenRow(*ids) for ids in zip(prompt_ids, completion_ids, strict=True)]
+
+
+def check_template(
+    tokenizer: PreTrainedTokenizerBase, prompt: list[Message], prompt_text: str, completion_text: str
+) -> None:
+    """Refuse a chat template that renders a finished turn otherwise than prompt + completion + end of turn."""
+    content = completion_text.removesuffix(tokenizer.eos_token)
+    turn = [*prompt, {"role": "assistant", "content": content}]
+    rendered = tokenizer.apply_chat_template(turn, tokenize=False)
+    if not rendered.startswith(prompt_text + completion_text):
+        raise TrainingDataError(
+            f"The chat template of {tokenizer.name_or_path!r} renders a finished turn as {rendered[-80:]!r}, which is "
+            f"not its prompt followed by the completion and the end token {tokenizer.eos_token!r}: the model would be "
+            "trained in another context than it samples in. Use a template in the ChatML form, such as Qwen2.5's."
+        )
+
+
+def drop_longer(rows: Sequence[TokenRow], max_length: int, what: str) -> list[TokenRow]:
+    """The rows of at most `max_length` tokens. Nothing is ever cut: half a solution teaches a wrong end."""
+    kept = [row for row in rows if row.num_tokens <= max_length]
+    refuse_empty(kept, rows, max_length, what)
+    return kept
+
+
+def refuse_empty(kept: Sequence[object], rows: Sequence[object], max_length: int, what: str) -> None:
+    """Training on nothing is an error, told apart by its cause."""
+    if not rows:
+        raise TrainingDataError(f"There are no {what} to train on. Run the stage that builds them and read its counts.")
+    if not kept:
+        raise TrainingDataError(
+            f"All {len(rows)} {what} are longer than max_length = {max_length} tokens. Raise max_length in params.yaml."
+        )
