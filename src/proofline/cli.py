@@ -1,0 +1,147 @@
+"""`proofline`: the commands around the experiment. The experiment itself is `dvc repro`.
+
+Each command imports what it needs when it runs, so `proofline check` answers in a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; a user's error is one message on stderr and exit status 1."""
+    options = build_parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except ValueError as error:
+        # The project's own errors say what, the value found and the remedy; any other is a bug and shows its traceback.
+        if not type(error).__module__.startswith("proofline."):
+            raise
+        print(f"proofline: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="proofline", description=__doc__.splitlines()[0] if __doc__ else None)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    check = commands.add_parser("check", help="check params.yaml and the execution settings, and show them in short")
+    check.set_defaults(run=run_check)
+
+    profile = commands.add_parser("profile", help="ready-made recipes").add_subparsers(metavar="ACTION", required=True)
+    use = profile.add_parser("use", help="merge a profile into params.yaml; refuses to replace hand edits")
+    use.add_argument("name")
+    use.add_argument(
+        "--force", action="store_true", help="replace hand edits, keeping the old file as params.yaml.bak-N"
+    )
+    use.set_defaults(run=run_profile_use)
+    profile.add_parser("list", help="the profiles; * is the one in params.yaml").set_defaults(run=run_profile_list)
+    diff = profile.add_parser("diff", help="how params.yaml differs from a profile")
+    diff.add_argument("name", nargs="?", help="default: the nearest one")
+    diff.set_defaults(run=run_profile_diff)
+    save = profile.add_parser("save", help="write params.yaml as a profile, new or old")
+    save.add_argument("name")
+    save.set_defaults(run=run_profile_save)
+
+    ui = commands.add_parser("ui", help="open the MLflow UI on this repository's runs")
+    ui.add_argument("--port", type=int, default=5000)
+    ui.set_defaults(run=run_ui)
+
+    graph = commands.add_parser("graph", help="draw the stage graph of dvc.yaml")
+    graph.add_argument(
+        "output", nargs="?", type=Path, default=Path("docs/images/graph.png"), help="a .png or .svg file"
+    )
+    graph.set_defaults(run=run_graph)
+    return parser
+
+
+def run_check(options: argparse.Namespace) -> None:
+    from proofline.config import load_environment, load_params
+    from proofline.config.environment import repository_root
+    from proofline.config.profiles import PARAMS, nearest_profile
+
+    root = repository_root()
+    params, environment = load_params(root / PARAMS), load_environment()
+    name, edits = nearest_profile(root)
+    print(f"params.yaml: {name}" + (f" with {len(edits)} edits" if edits else "") + f", seed {params.seed}")
+    print(f"  base {params.base.source}; problems from {', '.join(params.prepare.sources)}")
+    for section in ("sft", "dpo", "genrm"):
+        training = getattr(params, section)
+        print(
+            f"  {section}: {training.epochs:g} epochs, learning rate {training.learning_rate:g}, {training.precision}"
+        )
+    for edit in edits:
+        print(f"  edited {edit}")
+    print("execution:")
+    for name, value in environment:
+        print(f"  {name}: {value}")
+
+
+def run_profile_use(options: argparse.Namespace) -> None:
+    from proofline.config.environment import repository_root
+    from proofline.config.profiles import use_profile
+
+    made, backup = use_profile(repository_root(), options.name, force=options.force)
+    if backup:
+        print(f"kept the old recipe as {backup.name}")
+    print(f"params.yaml is now {options.name}: {len(made)} values changed")
+    for change in made:
+        print(f"  {change}")
+
+
+def run_profile_list(options: argparse.Namespace) -> None:
+    from proofline.config.environment import repository_root
+    from proofline.config.profiles import describe, nearest_profile, profile_names
+
+    root = repository_root()
+    nearest, edits = nearest_profile(root)
+    for name in profile_names(root):
+        mark = "*" if name == nearest else " "
+        print(f"{mark} {name:20} {describe(root, name)}")
+    for edit in edits:
+        print(f"  params.yaml edits {nearest}: {edit}")
+
+
+def run_profile_diff(options: argparse.Namespace) -> None:
+    from proofline.config.environment import repository_root
+    from proofline.config.profiles import differences, nearest_profile
+
+    root = repository_root()
+    name, edits = (options.name, differences(root, options.name)) if options.name else nearest_profile(root)
+    print(f"params.yaml against {name}: {len(edits)} values differ")
+    for edit in edits:
+        print(f"  {edit}")
+
+
+def run_profile_save(options: argparse.Namespace) -> None:
+    from proofline.config.environment import repository_root
+    from proofline.config.profiles import save_profile
+
+    made = save_profile(repository_root(), options.name)
+    print(f"profiles/{options.name}.yaml is now params.yaml: {len(made)} values changed")
+    for change in made:
+        print(f"  {change}")
+
+
+def run_ui(options: argparse.Namespace) -> None:
+    from proofline.config import load_environment
+    from proofline.tracking.ui import serve
+
+    serve(load_environment(), options.port)
+
+
+def run_graph(options: argparse.Namespace) -> None:
+    from proofline.graph import draw_graph
+
+    draw_graph(Path("dvc.yaml"), options.output)
+    print(options.output)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""The command line: answers, and errors that are a message rather than a traceback."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from proofline.cli import main
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def in_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(REPOSITORY / "profiles", tmp_path / "profiles")
+    shutil.copy(REPOSITORY / "profiles/embedded.yaml", tmp_path / "params.yaml")
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "below").mkdir()
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.chdir(tmp_path / "below")
+
+
+def test_check_names_the_profile_and_the_execution(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROOFLINE_THREADS", "3")
+    assert main(["check"]) == 0
+    answer = capsys.readouterr().out
+    assert answer.startswith("params.yaml: embedded, seed ")
+    assert "  threads: 3\n" in answer
+
+
+def test_a_broken_recipe_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("../params.yaml").write_text(Path("../params.yaml").read_text().replace("beta:", "betta:"))
+    assert main(["check"]) == 1
+    assert "; did you mean dpo.beta?" in capsys.readouterr().err
+
+
+def test_profiles_are_used_compared_and_saved(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profile", "use", "smoke"]) == 0
+    assert "params.yaml is now smoke: " in capsys.readouterr().out
+    assert main(["profile", "diff"]) == 0
+    assert capsys.readouterr().out == "params.yaml against smoke: 0 values differ\n"
+    assert main(["profile", "save", "mine"]) == 0
+    assert main(["profile", "list"]) == 0
+    assert "* mine" in capsys.readouterr().out
+    assert main(["profile", "use", "embeded"]) == 1
+    assert "did you mean embedded?" in capsys.readouterr().err
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("not enough values to unpack")
+
+    monkeypatch.setattr("proofline.config.profiles.nearest_profile", broken)
+    with pytest.raises(ValueError, match="unpack"):
+        main(["profile", "list"])
