@@ -7,7 +7,8 @@ Overall pools all problems, so a large benchmark weighs more than a small one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,18 @@ def estimate(value: Metrics) -> Estimate:
     """Back from JSON, where an undefined bound is null."""
     bounds = (value["value"], value["low"], value["high"])
     return Estimate(*(float("nan") if bound is None else float(bound) for bound in bounds))
+
+
+def scalars(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """The defined numbers under dotted names, as a run logs them: `overall.greedy_accuracy`, with `.low`, `.high`."""
+    flat: dict[str, float] = {}
+    for name, value in metrics.items():
+        dotted = prefix.removesuffix(".") if name == "value" else prefix + name
+        if isinstance(value, Mapping):
+            flat |= scalars(value, f"{dotted}.")
+        elif isinstance(value, int | float) and not math.isnan(value):
+            flat[dotted] = float(value)
+    return flat
 
 
 def _author(solutions: Sequence[Solution]) -> tuple[str, str]:

@@ -9,7 +9,6 @@ knows which problems are easy, so it stands beside and not in place of it.
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 from proofline.evaluation.selection import Floats
 from proofline.evaluation.statistics import Estimate, bootstrap_mean, percentile, resampled
@@ -27,12 +26,11 @@ def auroc(right: Floats, scores: Floats, weights: Floats | None = None) -> float
 
 def within_problem(right: Floats, scores: Floats) -> Floats:
     """(problems,): AUROC among each problem's samples, NaN where they are all right or all wrong."""
-    ranks = rankdata(_ranked(scores), axis=1) if scores.size else np.zeros_like(scores)
-    hits = right.sum(axis=1)
-    misses = right.shape[1] - hits
-    above = (ranks * right).sum(axis=1) - hits * (hits + 1) / 2
-    mixed = hits * misses > 0
-    return np.where(mixed, above / np.where(mixed, hits * misses, 1.0), np.nan)
+    ours, theirs = _ranked(scores)[:, :, None], _ranked(scores)[:, None, :]
+    credit = (ours > theirs) + 0.5 * (ours == theirs)
+    wins = np.einsum("pi,pj,pij->p", right, 1 - right, credit)
+    comparisons = right.sum(axis=1) * (1 - right).sum(axis=1)
+    return np.where(comparisons > 0, wins / np.maximum(comparisons, 1), np.nan)
 
 
 def within_estimate(right: Floats, scores: Floats, confidence: float, resamples: int, seed: int) -> Estimate:

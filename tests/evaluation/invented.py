@@ -1,0 +1,86 @@
+"""An invented study: plausible grades and verifications whose true effects are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from proofline.config.schema import Evaluation
+from proofline.records import Decoding, Grade, Problem, Solution, Verification
+
+ABILITY = {"base": 0.0, "sft": 0.8, "dpo": 0.85, "genrm": 0.75}
+"""Log-odds of being right on a problem of middle difficulty, above the base's."""
+
+
+@dataclass(frozen=True)
+class Invented:
+    problems: list[Problem]
+    greedy: dict[str, list[Solution]]
+    greedy_grades: dict[str, list[Grade]]
+    samples: dict[str, list[Solution]]
+    sample_grades: dict[str, list[Grade]]
+    verifications: list[Verification]
+    """Of the DPO policy's samples."""
+    section: Evaluation
+
+
+def problem(number: int, source: str, family: str) -> Problem:
+    question = f"Question {number}?"
+    return Problem(
+        id=Problem.make_id(source, question), source=source, family=family, split="test", question=question,
+        solution="#### 1", answer="1", skeleton=str(number),
+    )  # fmt: skip
+
+
+def graded(problem: Problem, policy: str, index: int, answer: str | None) -> tuple[Solution, Grade]:
+    """A solution and its grade; the right answer is `1`, None is unreadable."""
+    solution_id = f"{policy}-{problem.id}-{index}"
+    solution = Solution(
+        id=solution_id, problem_id=problem.id, policy=policy, weights=f"{policy:0<16}",
+        decoding=Decoding(temperature=0.7, top_p=1.0, max_new_tokens=160), sample_index=index, seed=index,
+        text=f"#### {answer}", num_tokens=40, logprob=-9.0, finished=answer is not None,
+    )  # fmt: skip
+    verdict = "unparsed" if answer is None else "correct" if answer == "1" else "wrong"
+    grade = Grade(
+        solution_id=solution_id, problem_id=problem.id, verdict=verdict, extracted=answer, reason="invented", grader="x"
+    )
+    return solution, grade
+
+
+def invent(num_problems: int = 120, num_samples: int = 8, sources: tuple[str, ...] = ("synthetic",)) -> Invented:
+    rng = np.random.default_rng(7)
+    families = [(s, f) for s in sources for f in (("word", "math") if s == "synthetic" else ())]
+    families += [(s, {"gsm8k": "word", "math": "math"}[s]) for s in sources if s != "synthetic"]
+    problems = [problem(i, *families[i % len(families)]) for i in range(num_problems)]
+    ease = rng.normal(-0.2, 1.3, num_problems)
+    study = Invented(problems, {}, {}, {}, {}, [], evaluation_section(num_samples))
+    for policy, ability in ABILITY.items():
+        rows: list[list[tuple[Solution, Grade]]] = [[], []]
+        for one, easy in zip(problems, ease, strict=True):
+            for index in range(-1, num_samples):
+                right = rng.random() < 1 / (1 + np.exp(-(easy + ability + (0.3 if index < 0 else 0.0))))
+                wrong = None if rng.random() < 0.08 else str(rng.integers(2, 7))
+                rows[index >= 0].append(graded(one, policy, index, "1" if right else wrong))
+        for (solutions, grades), part in zip(
+            [(study.greedy, study.greedy_grades), (study.samples, study.sample_grades)], rows, strict=True
+        ):
+            solutions[policy], grades[policy] = [s for s, _ in part], [g for _, g in part]
+    for grade in study.sample_grades["dpo"]:
+        logits = (1.1 if grade.verdict == "correct" else -1.1) + rng.normal(0, 1.5, 4)
+        chains = tuple(1 / (1 + np.exp(-2 * logits)))
+        p_yes = float("nan") if rng.random() < 0.01 else float(np.mean(chains))
+        study.verifications.append(
+            Verification(
+                solution_id=grade.solution_id, problem_id=grade.problem_id, label=grade.verdict, p_yes=p_yes,
+                p_yes_per_chain=chains, chains=("",) * 4,
+            )
+        )  # fmt: skip
+    return study
+
+
+def evaluation_section(num_samples: int) -> Evaluation:
+    return Evaluation(
+        problems=None, num_samples=num_samples, temperature=0.7, top_p=1.0, max_new_tokens=160, confidence=0.95,
+        bootstrap_resamples=400,
+    )  # fmt: skip

@@ -1,0 +1,110 @@
+"""The verifier's metrics against brute force, and on verifiers whose worth is known."""
+
+from itertools import product
+from math import isnan, nan
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from invented import Invented
+
+from proofline.evaluation.calibration import calibration
+from proofline.evaluation.ranking import auroc, pooled_estimate, within_estimate, within_problem
+from proofline.evaluation.tally import EvaluationError
+from proofline.evaluation.verifier import evaluate_verifier
+from proofline.records import Verification
+
+candidates = st.lists(st.tuples(st.booleans(), st.sampled_from([nan, 0.0, 0.2, 0.2001, 0.9, 1.0])), max_size=12)
+
+
+def rescored(study: Invented, score) -> list[Verification]:
+    return [row.model_copy(update={"p_yes": score(row)}) for row in study.verifications]
+
+
+def measured(study: Invented, verifications: list[Verification]) -> dict:
+    return evaluate_verifier(study.problems, verifications, study.sample_grades["dpo"], study.section, seed=0)
+
+
+@given(candidates)
+def test_auroc_is_the_chance_of_right_above_wrong(rows: list[tuple[bool, float]]) -> None:
+    right = [-1 if isnan(score) else score for label, score in rows if label]
+    wrong = [-1 if isnan(score) else score for label, score in rows if not label]
+    wins = [(a > b) + (a == b) / 2 for a, b in product(right, wrong)]
+    labels, scores = np.array([[float(x) for x, _ in rows]]), np.array([[y for _, y in rows]])
+    for found in (auroc(labels, scores), within_problem(labels, scores)[0]):
+        assert isnan(found) if not wins else found == pytest.approx(np.mean(wins))
+
+
+def test_pooled_rewards_knowing_the_easy_problems_and_within_does_not() -> None:
+    rng = np.random.default_rng(0)
+    ease = rng.random((400, 1))
+    right = (rng.random((400, 8)) < ease).astype(float)
+    scores = np.broadcast_to(ease, right.shape)
+    assert pooled_estimate(right, scores, 0.95, 200, 0).low > 0.7
+    assert within_estimate(right, scores, 0.95, 200, 0).value == 0.5
+
+
+def test_weights_repeat_candidates() -> None:
+    right, scores = np.array([1.0, 0.0, 0.0]), np.array([0.5, 0.7, 0.2])
+    assert auroc(right, scores, np.array([1.0, 2.0, 3.0])) == auroc(
+        right[[0, 1, 1, 2, 2, 2]], scores[[0, 1, 1, 2, 2, 2]]
+    )
+
+
+def test_a_verifier_that_knows(study: Invented) -> None:
+    overall = measured(study, rescored(study, lambda row: float(row.label == "correct")))["overall"]
+    assert overall["accuracy"]["value"] == overall["auroc_within"]["value"] == overall["auroc_pooled"]["value"] == 1
+    assert overall["false_accept_rate"] == overall["false_reject_rate"] == overall["calibration"]["brier"] == 0
+    for point in overall["best_of_n"]:
+        assert point["best_of"]["value"] == pytest.approx(point["oracle"]["value"])
+    assert overall["gains"]["best_of_over_one"]["difference"]["low"] > 0
+
+
+def test_a_verifier_without_verdicts(study: Invented) -> None:
+    overall = measured(study, rescored(study, lambda row: nan))["overall"]
+    assert overall["without_verdict"] == overall["false_reject_rate"] == 1
+    assert overall["false_accept_rate"] == 0
+    assert overall["auroc_within"]["value"] == 0.5
+    assert isnan(overall["calibration"]["ece"])
+    assert overall["gains"]["best_of_over_one"]["difference"]["value"] == pytest.approx(0, abs=1e-12)
+
+
+def test_a_guessing_verifier_gains_nothing(study: Invented) -> None:
+    rng = np.random.default_rng(5)
+    overall = measured(study, rescored(study, lambda row: float(rng.random())))["overall"]
+    gain = overall["gains"]["best_of_over_one"]
+    assert gain["difference"]["low"] < 0 < gain["difference"]["high"]
+    assert gain["p_value"] > 0.05
+
+
+def test_a_helpful_verifier(study: Invented) -> None:
+    metrics = measured(study, study.verifications)
+    overall = metrics["overall"]
+    assert (metrics["num_samples"], metrics["num_chains"]) == (8, 4)
+    assert overall["auroc_within"]["low"] > 0.75
+    at_one, at_all = overall["best_of_n"][0], overall["best_of_n"][-1]
+    assert len({at_one[rule]["value"] for rule in ("best_of", "oracle")}) == 1
+    assert at_one["best_of"]["value"] < at_all["majority"]["value"] < at_all["weighted"]["value"]
+    assert at_all["best_of"]["value"] < at_all["oracle"]["value"]
+    assert overall["gains"]["best_of_over_one"]["p_value"] < 0.01
+    assert list(metrics["benchmarks"]) == ["synthetic/word", "synthetic/math"]
+
+
+def test_only_part_of_the_problems_may_be_verified(study: Invented) -> None:
+    some = {problem.id for problem in study.problems[:30]}
+    part = [row for row in study.verifications if row.problem_id in some]
+    assert measured(study, part)["overall"]["problems"] == 30
+    with pytest.raises(EvaluationError, match="7 grades where 8 are expected"):
+        measured(study, study.verifications[1:])
+
+
+def test_calibration_by_hand() -> None:
+    right, p_yes = np.array([1.0, 0.0, 1.0, 1.0, 0.0]), np.array([1.0, 0.9, 0.2, nan, 0.29])
+    found = calibration(right, p_yes)
+    assert found["brier"] == pytest.approx((0 + 0.81 + 0.64 + 0.29**2) / 4)
+    assert found["ece"] == pytest.approx((abs(1 - 0.49) + abs(1 - 1.9)) / 4)
+    assert (found["bins"][9]["right"], found["bins"][9]["wrong"]) == (1, 1)
+    assert found["bins"][2]["predicted"] == pytest.approx(0.245)
+    assert isnan(found["bins"][0]["observed"])
+    assert sum(bin["right"] + bin["wrong"] for bin in found["bins"]) == 4
