@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from proofline.config.schema import Training
 from proofline.records import stable_id
-from proofline.storage.artifacts import weights_hash
+from proofline.storage.weights import weights_hash
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback

@@ -10,6 +10,7 @@ import math
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,9 +68,15 @@ def trl_arguments(
 
 
 def fit(
-    trainer: Trainer, schedule: Schedule, policy: Policy, checkpoints: Path | None, out_dir: Path, run: Run
+    trainer: Trainer,
+    schedule: Schedule,
+    policy: Policy,
+    checkpoints: Path | None,
+    out_dir: Path,
+    run: Run,
+    curves: Sequence[str],
 ) -> dict[str, float]:
-    """Train, resuming where there is a checkpoint, and export to `out_dir`. Returns the closing metrics."""
+    """Train, resuming where there is a checkpoint, and export to `out_dir`. Returns where the `curves` ended."""
     from proofline.tracking.callback import TrackingCallback
 
     if trainer.args.world_size != schedule.batch.world_size:
@@ -88,17 +95,11 @@ def fit(
     export_policy(trainer, policy, out_dir)
     if checkpoints:
         shutil.rmtree(checkpoints, ignore_errors=True)
-    return closing_metrics(trainer.state.log_history, schedule, seconds)
-
-
-def closing_metrics(history: list[dict[str, float]], schedule: Schedule, seconds: float) -> dict[str, float]:
-    """The last point of the curves, and what the training cost."""
-    last = [point for point in history if "loss" in point][-1]
-    return {
-        "final_loss": last["loss"],
-        "final_token_accuracy": last["mean_token_accuracy"],
+    last = next(point for point in reversed(trainer.state.log_history) if "num_tokens" in point)
+    costs = {
         "steps": schedule.steps,
         "tokens": last["num_tokens"],
         "seconds": seconds,
         "mean_tokens_per_second": last["num_tokens"] / seconds,
     }
+    return {f"final_{curve}": last[curve] for curve in curves} | costs

@@ -70,4 +70,4 @@ def fit_completions(
         ),
         train_dataset=Dataset.from_dict(tokens).select(schedule.order),
     )
-    return fit(trainer, schedule, policy, checkpoints, out_dir, run)
+    return fit(trainer, schedule, policy, checkpoints, out_dir, run, curves=("loss", "mean_token_accuracy"))

@@ -48,12 +48,20 @@ def encode_rows(
     """Tokenise aligned prompts and completions through the tokenizer's chat template."""
     if not prompts:
         return []
-    prompt_texts = tokenizer.apply_chat_template(list(prompts), add_generation_prompt=True, tokenize=False)
-    completion_texts = [text + tokenizer.eos_token for text in completions]
-    check_template(tokenizer, prompts[0], prompt_texts[0], completion_texts[0])
+    prompt_texts, completion_texts = render_turns(tokenizer, prompts, completions)
     prompt_ids = tokenizer(prompt_texts, add_special_tokens=False)["input_ids"]
     completion_ids = tokenizer(completion_texts, add_special_tokens=False)["input_ids"]
     return [TokenRow(*ids) for ids in zip(prompt_ids, completion_ids, strict=True)]
+
+
+def render_turns(
+    tokenizer: PreTrainedTokenizerBase, prompts: Sequence[list[Message]], completions: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Texts as the model sees them: each prompt up to where the assistant speaks, and its completion with the end."""
+    prompt_texts = tokenizer.apply_chat_template(list(prompts), add_generation_prompt=True, tokenize=False)
+    completion_texts = [text + tokenizer.eos_token for text in completions]
+    check_template(tokenizer, prompts[0], prompt_texts[0], completion_texts[0])
+    return prompt_texts, completion_texts
 
 
 def check_template(

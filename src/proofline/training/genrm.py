@@ -1,0 +1,86 @@
+"""The generative verifier: supervised fine-tuning on verification traces mixed with solutions.
+
+Zhang et al. 2024 ("Generative Verifiers", eq. 6) add lambda times the loss on correct solutions to the loss on
+verifications, so that the verifier stays a policy. Here lambda is a share, and the mixture is made of rows: every
+trace is there once an epoch, and as many demonstrations are drawn (seeded, all of them before any a second time) as
+give them the fraction `solution_weight` of all completion tokens. As every completion token of a step weighs the
+same, that fraction is the solutions' expected share of the loss, with no weights inside the trainer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from proofline.config.schema import Genrm, Prompts
+from proofline.data.prompts import solution_messages, verification_messages
+from proofline.records import Demonstration, VerificationTrace, stable_id
+from proofline.training.execution import AS_IT_COMES, Execution
+from proofline.training.policy import load_policy
+from proofline.training.sft import fit_completions
+from proofline.training.tokens import TokenRow, TrainingDataError, drop_longer, encode_rows
+
+if TYPE_CHECKING:
+    from proofline.tracking import Run
+
+
+def train_genrm(
+    policy_dir: Path,
+    traces: Sequence[VerificationTrace],
+    demonstrations: Sequence[Demonstration],
+    prompts: Prompts,
+    section: Genrm,
+    seed: int,
+    out_dir: Path,
+    run: Run,
+    *,
+    execution: Execution = AS_IT_COMES,
+) -> dict[str, float]:
+    """Train the policy in `policy_dir` into a verifier in `out_dir`. Returns the closing metrics."""
+    policy = load_policy(policy_dir, execution.threads)
+    asked = [verification_messages(row.question, row.candidate, prompts) for row in traces]
+    all_traces = encode_rows(policy.tokenizer, asked, [row.chain for row in traces])
+    kept_traces = drop_longer(all_traces, section.max_length, "verification traces")
+    solutions = []
+    if section.solution_weight > 0:
+        questions = [solution_messages(row.question, prompts) for row in demonstrations]
+        encoded = encode_rows(policy.tokenizer, questions, [row.solution for row in demonstrations])
+        kept_solutions = drop_longer(encoded, section.max_length, "demonstrations")
+        solutions = draw_solutions(kept_traces, kept_solutions, section.solution_weight, seed)
+    counts = {
+        "traces": len(kept_traces),
+        "traces_dropped": len(all_traces) - len(kept_traces),
+        "solutions": len(solutions),
+        "solution_share": solution_share(kept_traces, solutions),
+    }
+    rows = kept_traces + solutions
+    return counts | fit_completions("train_genrm", policy, rows, section, seed, out_dir, run, execution)
+
+
+def draw_solutions(
+    traces: Sequence[TokenRow], solutions: Sequence[TokenRow], weight: float, seed: int
+) -> list[TokenRow]:
+    """Solutions whose completions hold the fraction `weight` of all completion tokens, to within half a row."""
+    if weight >= 1:
+        raise TrainingDataError(
+            f"genrm.solution_weight = {weight} leaves no room for traces. Set it below 1 (Zhang et al. use a fraction)."
+        )
+    wanted = weight / (1 - weight) * completion_tokens(traces)
+    rounds = int(wanted // completion_tokens(solutions)) + 1
+    generator = np.random.default_rng(int(stable_id("solutions beside traces", seed), 16))
+    order = np.concatenate([generator.permutation(len(solutions)) for _ in range(rounds)])
+    lengths = np.array([len(row.completion_ids) for row in solutions])[order]
+    middles = np.cumsum(lengths) - lengths / 2
+    return [solutions[index] for index in order[: np.searchsorted(middles, wanted)]]
+
+
+def solution_share(traces: Sequence[TokenRow], solutions: Sequence[TokenRow]) -> float:
+    """The solutions' share of all completion tokens: of the loss."""
+    return completion_tokens(solutions) / (completion_tokens(traces) + completion_tokens(solutions))
+
+
+def completion_tokens(rows: Sequence[TokenRow]) -> int:
+    return sum(len(row.completion_ids) for row in rows)

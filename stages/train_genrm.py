@@ -1,0 +1,33 @@
+"""train_genrm: models/dpo, data/traces.jsonl, data/demonstrations.jsonl -> models/genrm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from proofline.config import load_environment, load_params
+from proofline.records import Demonstration, VerificationTrace
+from proofline.registry import register
+from proofline.storage.records import read_records
+from proofline.tracking import track
+from proofline.training.execution import Execution
+from proofline.training.genrm import train_genrm
+
+POLICY = Path("models/genrm")
+
+
+def main() -> None:
+    params, execution = load_params(), Execution.of(load_environment())
+    traces = read_records("data/traces.jsonl", VerificationTrace)
+    demonstrations = read_records("data/demonstrations.jsonl", Demonstration)
+    sections = {"genrm": params.genrm, "prompts": params.prompts, "seed": params.seed}
+    with track("train_genrm", sections=sections) as run:
+        metrics = train_genrm(
+            Path("models/dpo"), traces, demonstrations, params.prompts, params.genrm, params.seed, POLICY, run,
+            execution=execution,
+        )  # fmt: skip
+        run.log_metrics(metrics)
+        register(POLICY, policy="genrm", metrics=metrics, run=run)
+
+
+if __name__ == "__main__":
+    main()
