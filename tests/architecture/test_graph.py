@@ -1,0 +1,106 @@
+"""dvc.yaml says the truth about its stages.
+
+A code dependency that is not listed is a cache that lies: the code changes and the old result stays. A parameter that
+is listed but not read is a cache that always misses. Both are compared with what the scripts' syntax shows.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+from source_graph import REPOSITORY, closure, modules, only_text, room
+
+from proofline.config.schema import Params
+
+GRAPH: dict[str, Any] = YAML(typ="safe", pure=True).load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+STAGES = {name: stage.get("do", stage) for name, stage in GRAPH.items()}
+
+# Rooms that run inside stages and cannot change what they write, each with the reason.
+NEUTRAL = {
+    "": "the package's docstring and version",
+    "config": "hands over values that DVC hashes (params.yaml) or must not hash (the environment); changes none",
+    "tracking": "records what a stage did; a stage without it writes the same bytes",
+    "registry": "registers what a stage wrote, after it is written",
+    "launch": "runs a given function on given machines; knows no maths",
+}
+
+
+def script(stage: str) -> Path:
+    return REPOSITORY / "stages" / f"{stage}.py"
+
+
+def code_dependencies(stage: str) -> list[str]:
+    return [dep for dep in STAGES[stage]["deps"] if dep.startswith(("src/", "stages/"))]
+
+
+def needed_modules(stage: str) -> dict[str, str]:
+    """Modules that can change what the stage writes, and their files."""
+    return {
+        name: str(modules()[name].relative_to(REPOSITORY))
+        for name in closure(script(stage))
+        if room(name) not in NEUTRAL and not only_text(modules()[name])
+    }
+
+
+def covers(dependency: str, path: str) -> bool:
+    return path == dependency or path.startswith(dependency + "/")
+
+
+def test_a_script_for_every_stage_and_a_stage_for_every_script() -> None:
+    assert {path.stem for path in (REPOSITORY / "stages").glob("*.py")} == set(STAGES)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_code_dependencies_cover_what_the_script_imports(stage: str) -> None:
+    dependencies = code_dependencies(stage)
+    needed = [f"stages/{stage}.py", *needed_modules(stage).values()]
+    uncovered = sorted(path for path in needed if not any(covers(dependency, path) for dependency in dependencies))
+    assert not uncovered, f"add to the deps of {stage} in dvc.yaml: {', '.join(uncovered)}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_code_dependency_is_superfluous(stage: str) -> None:
+    needed = [f"stages/{stage}.py", *needed_modules(stage).values()]
+    idle = [dep for dep in code_dependencies(stage) if not any(covers(dep, path) for path in needed)]
+    assert not idle, f"{stage} never imports {', '.join(idle)}: take it out of dvc.yaml"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_parameters_are_the_sections_the_script_reads(stage: str) -> None:
+    tree = ast.parse(script(stage).read_text())
+    loads = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "params"]
+    loads = [node for node in loads if isinstance(node.ctx, ast.Load)]
+    of_params = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.value in loads]
+    assert len(of_params) == len(loads), f"{stage} hands the whole recipe on; pass the sections"
+    read = {node.attr for node in of_params}
+    listed = set(STAGES[stage].get("params", []))
+    assert read == listed, f"{stage} reads {sorted(read)}, dvc.yaml lists {sorted(listed)}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_run_record_names_the_same_sections(stage: str) -> None:
+    sections = [
+        {key.value for key in node.keys if isinstance(key, ast.Constant)}
+        for node in ast.walk(ast.parse(script(stage).read_text()))
+        if isinstance(node, ast.Dict) and {getattr(key, "value", None) for key in node.keys} <= set(Params.model_fields)
+    ]
+    assert set(STAGES[stage].get("params", [])) in sections
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_command_is_the_script_and_at_most_a_policy(stage: str) -> None:
+    """How a stage is executed (threads, launcher, bucket) would rerun it if it stood in its command."""
+    assert re.fullmatch(rf"python stages/{stage}\.py( --policy \$\{{(item|key)\}})?", STAGES[stage]["cmd"])
+
+
+def test_everything_a_stage_writes_is_cached() -> None:
+    """An out or metric that is not cached makes its stage run again on every other machine."""
+    for name, stage in STAGES.items():
+        for out in [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]:
+            assert isinstance(out, str), f"{name}: {out} has options; outs are plain, cached paths"
+            assert out.split("/")[0] in ("data", "models", "reports")
