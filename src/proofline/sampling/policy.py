@@ -1,0 +1,118 @@
+"""A policy folder and problems -> Solution records, in the order of the problems and their sample indices."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proofline.config.schema import Prompts
+from proofline.data.prompts import Message, solution_messages
+from proofline.records import Decoding, Problem, Solution, stable_id
+from proofline.sampling.engine import Completion, Engine, Request
+from proofline.sampling.seeds import sample_seed
+from proofline.storage.weights import weights_hash
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+PLAIN_LINE_EVERY_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A policy loaded for decoding."""
+
+    engine: Engine
+    tokenizer: PreTrainedTokenizerBase
+    weights: str
+    """Hash of the weights."""
+
+    def encode(self, chats: Sequence[list[Message]]) -> list[list[int]]:
+        """Token ids of the prompts, up to where the assistant begins."""
+        texts = self.tokenizer.apply_chat_template(list(chats), add_generation_prompt=True, tokenize=False)
+        return [list(ids) for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]
+
+
+def use_threads(threads: int) -> None:
+    """CPU threads of this process's matrix products."""
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def load_sampler(policy_dir: Path, rows: int) -> Sampler:
+    """Load model and tokenizer; on a CPU in fp32, since small matrix products gain nothing from bf16 there."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    model = AutoModelForCausalLM.from_pretrained(policy_dir, dtype=dtype).to(device)
+    tokenizer = AutoTokenizer.from_pretrained(policy_dir)
+    ends = model.generation_config.eos_token_id
+    end_ids = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
+    return Sampler(Engine(model, sorted(end_ids), rows), tokenizer, weights_hash(policy_dir))
+
+
+def sample_solutions(
+    policy_dir: Path,
+    policy: str,
+    problems: Sequence[Problem],
+    prompts: Prompts,
+    decoding: Decoding,
+    num_samples: int,
+    run_seed: int,
+    *,
+    rows: int,
+    sampler: Sampler | None = None,
+) -> list[Solution]:
+    """`num_samples` solutions of each problem. Pass a loaded `sampler` to decode the same policy several times."""
+    sampler = sampler or load_sampler(policy_dir, rows)
+    seeds = [[sample_seed(run_seed, problem.id, i) for i in range(num_samples)] for problem in problems]
+    encoded = sampler.encode([solution_messages(problem.question, prompts) for problem in problems])
+    requests = [Request(p.id, ids, s) for p, ids, s in zip(problems, encoded, seeds, strict=True)]
+    completions = list(progress(sampler.engine.generate(requests, decoding), len(problems) * num_samples, policy))
+    texts = sampler.tokenizer.batch_decode([completion.token_ids for completion in completions])
+    order = {problem.id: i for i, problem in enumerate(problems)}
+    solutions = [
+        Solution(
+            id=stable_id(sampler.weights, completion.key, decoding.model_dump(), completion.seed),
+            problem_id=completion.key,
+            policy=policy,
+            weights=sampler.weights,
+            decoding=decoding,
+            sample_index=completion.sample_index,
+            seed=completion.seed,
+            text=text,
+            num_tokens=len(completion.token_ids),
+            logprob=completion.logprob,
+            finished=completion.finished,
+        )
+        for completion, text in zip(completions, texts, strict=True)
+    ]
+    return sorted(solutions, key=lambda solution: (order[solution.problem_id], solution.sample_index))
+
+
+def progress(completions: Iterable[Completion], total: int, name: str) -> Iterator[Completion]:
+    """Pass completions through: a bar on a terminal, a plain line now and then off it."""
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        yield from tqdm(completions, total=total, desc=name, unit="sample")
+        return
+    began = last = time.monotonic()
+    tokens = done = 0
+    for completion in completions:
+        done += 1
+        tokens += len(completion.token_ids)
+        now = time.monotonic()
+        if now - last >= PLAIN_LINE_EVERY_SECONDS or done == total:
+            print(
+                f"{name}: {done}/{total} samples, {tokens / (now - began):,.0f} tokens/s", file=sys.stderr, flush=True
+            )
+            last = now
+        yield completion

@@ -1,0 +1,101 @@
+"""P(Yes) of candidates: sample K verification chains each, read the verdict's own token, average.
+
+In: a GenRM folder, (problem, candidate) couples. Out: a Verification row per couple. Follows Zhang et al. 2024, "Generative
+Verifiers", equation 4: the score of a chain is p(Yes) at the token after `Verification: Is the answer correct (Yes/No)?`, here
+normalised over Yes and No; the score of a candidate is the mean over its chains. A chain that reaches no verdict has no score.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from proofline.config.schema import Prompts
+from proofline.config.schema import Verification as Section
+from proofline.data.prompts import NO, VERDICT_LINE, YES, verification_messages
+from proofline.records import Decoding, Problem, Solution, Verdict, Verification
+from proofline.sampling.engine import Completion, Request
+from proofline.sampling.policy import Sampler, load_sampler, progress
+from proofline.sampling.seeds import sample_seed
+
+
+class VerdictTokenError(ValueError):
+    """The tokenizer does not write Yes and No as single tokens."""
+
+
+def verify(
+    genrm_dir: Path,
+    candidates: Sequence[tuple[Problem, Solution, Verdict]],
+    prompts: Prompts,
+    section: Section,
+    run_seed: int,
+    *,
+    rows: int,
+) -> list[Verification]:
+    """Score candidates; the grader's verdict is only carried along as the label. Raises VerdictTokenError."""
+    sampler = load_sampler(genrm_dir, rows)
+    yes, no = verdict_ids(sampler)
+    line = sampler.tokenizer(VERDICT_LINE, add_special_tokens=False)["input_ids"]
+    chats = [verification_messages(problem.question, solution.text, prompts) for problem, solution, _ in candidates]
+    requests = [
+        Request(solution.id, ids, [sample_seed(run_seed, solution.id, k) for k in range(section.num_chains)])
+        for (_, solution, _), ids in zip(candidates, sampler.encode(chats), strict=True)
+    ]
+    decoding = Decoding(
+        temperature=section.temperature, top_p=section.top_p, max_new_tokens=section.max_new_tokens
+    )  # fmt: skip
+    total = len(requests) * section.num_chains
+    chains: dict[str, dict[int, Completion]] = {}
+    for completion in progress(sampler.engine.generate(requests, decoding, (yes, no)), total, "verify"):
+        chains.setdefault(completion.key, {})[completion.sample_index] = completion
+    rows_out = []
+    for problem, solution, label in candidates:
+        own = [chains[solution.id][k] for k in range(section.num_chains)]
+        scores = tuple(p_yes(completion, line, (yes, no)) for completion in own)
+        known = [score for score in scores if not math.isnan(score)]
+        rows_out.append(
+            Verification(
+                solution_id=solution.id,
+                problem_id=problem.id,
+                label=label,
+                p_yes=float(np.mean(known)) if known else math.nan,
+                p_yes_per_chain=scores,
+                chains=tuple(sampler.tokenizer.batch_decode([completion.token_ids for completion in own])),
+            )
+        )
+    return rows_out
+
+
+def verdict_ids(sampler: Sampler) -> tuple[int, int]:
+    """The token ids of Yes and No as they follow the verdict line."""
+    ids = []
+    for word in (YES, NO):
+        tokens = sampler.tokenizer(word, add_special_tokens=False)["input_ids"]
+        if len(tokens) != 1:
+            raise VerdictTokenError(
+                f"{word!r} is {len(tokens)} tokens in {sampler.tokenizer.name_or_path}; P(Yes) is read at a single token: "
+                "use a tokenizer that has it, as Qwen2.5's and the bundled one do"
+            )
+        ids.append(tokens[0])
+    return ids[0], ids[1]
+
+
+def p_yes(completion: Completion, line: Sequence[int], verdicts: tuple[int, int]) -> float:
+    """P(Yes) / (P(Yes) + P(No)) at the verdict's token; NaN where the chain has none."""
+    at = verdict_position(completion.token_ids, line, verdicts)
+    if at is None:
+        return math.nan
+    yes, no = (float(value) for value in completion.tracked[at])
+    return 1.0 / (1.0 + math.exp(min(no - yes, 700.0)))
+
+
+def verdict_position(tokens: Sequence[int], line: Sequence[int], verdicts: tuple[int, int]) -> int | None:
+    """Index of the last Yes or No that directly follows the verdict line; None where there is none."""
+    size = len(line)
+    for at in range(len(tokens) - 1, size - 1, -1):
+        if tokens[at] in verdicts and list(tokens[at - size : at]) == list(line):
+            return at
+    return None

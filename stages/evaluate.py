@@ -1,0 +1,56 @@
+"""evaluate: a policy's greedy and sampled solutions of test problems, graded -> reports/evaluate/<policy>/."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from proofline.config import load_environment, load_params
+from proofline.data.subset import subset
+from proofline.evaluation.metrics import evaluate_policy
+from proofline.evaluation.tally import scalars
+from proofline.grading import grade_all
+from proofline.records import Decoding, Problem
+from proofline.storage.artifacts import write_json
+from proofline.storage.records import read_records, write_records
+from proofline.tracking import track
+
+
+def main(policy: str) -> None:
+    params, environment = load_params(), load_environment()
+    section, folder = params.evaluation, Path("reports/evaluate", policy)
+    sections = {"evaluation": section, "prompts": params.prompts, "seed": params.seed}
+    with track("evaluate", sections=sections, policy=policy) as run:
+        from proofline.sampling.policy import load_sampler, sample_solutions, use_threads
+
+        use_threads(environment.threads)
+        policy_dir = Path("models", policy)
+        problems = subset(read_records("data/problems/test.jsonl", Problem), section.problems)
+        by_id = {problem.id: problem for problem in problems}
+        sampler = load_sampler(policy_dir, environment.sampling_rows)
+        graded = {}
+        for kind, temperature, top_p, count in (
+            ("greedy", 0.0, 1.0, 1),
+            ("sample", section.temperature, section.top_p, section.num_samples),
+        ):
+            decoding = Decoding(temperature=temperature, top_p=top_p, max_new_tokens=section.max_new_tokens)
+            solutions = sample_solutions(
+                policy_dir, policy, problems, params.prompts, decoding, count, params.seed,
+                rows=environment.sampling_rows, sampler=sampler,
+            )  # fmt: skip
+            grades = grade_all(
+                solutions, by_id, workers=environment.grader_workers,
+                deadline_seconds=environment.grader_deadline_seconds,
+            )  # fmt: skip
+            write_records(folder / ("greedy.jsonl" if kind == "greedy" else "samples.jsonl"), solutions)
+            write_records(folder / f"{kind}_grades.jsonl", grades)
+            graded[kind] = (solutions, grades)
+        metrics = evaluate_policy(problems, *graded["greedy"], *graded["sample"], section, params.seed)
+        write_json(folder / "metrics.json", metrics)
+        run.log_metrics(scalars(metrics))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--policy", required=True, choices=("base", "sft", "dpo", "genrm"))
+    main(parser.parse_args().policy)

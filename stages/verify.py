@@ -1,0 +1,46 @@
+"""verify: the GenRM's P(Yes) for a policy's test samples -> reports/verify/verifications.jsonl, metrics.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from proofline.config import load_environment, load_params
+from proofline.data.subset import subset
+from proofline.evaluation.tally import scalars
+from proofline.evaluation.verifier import evaluate_verifier
+from proofline.records import Grade, Problem, Solution
+from proofline.storage.artifacts import write_json
+from proofline.storage.records import read_records, write_records
+from proofline.tracking import track
+
+
+def main() -> None:
+    params, environment = load_params(), load_environment()
+    section, policy = params.verification, params.verification.policy
+    sections = {
+        "verification": section, "evaluation": params.evaluation, "prompts": params.prompts, "seed": params.seed
+    }  # fmt: skip
+    with track("verify", sections=sections) as run:
+        from proofline.sampling.policy import use_threads
+        from proofline.verification import verify
+
+        use_threads(environment.threads)
+        problems = subset(read_records("data/problems/test.jsonl", Problem), params.evaluation.problems)
+        by_id = {problem.id: problem for problem in problems}
+        samples = read_records(f"reports/evaluate/{policy}/samples.jsonl", Solution)
+        grades = read_records(f"reports/evaluate/{policy}/sample_grades.jsonl", Grade)
+        candidates = [
+            (by_id[solution.problem_id], solution, grade.verdict)
+            for solution, grade in zip(samples, grades, strict=True)
+        ]
+        verifications = verify(
+            Path("models/genrm"), candidates, params.prompts, section, params.seed, rows=environment.sampling_rows
+        )
+        metrics = evaluate_verifier(problems, verifications, grades, params.evaluation, params.seed)
+        write_records("reports/verify/verifications.jsonl", verifications)
+        write_json("reports/verify/metrics.json", metrics)
+        run.log_metrics(scalars(metrics))
+
+
+if __name__ == "__main__":
+    main()
