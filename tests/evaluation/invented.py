@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from proofline.config.schema import Evaluation
+from proofline.evaluation.judge import judge, win_rates
+from proofline.evaluation.metrics import evaluate_policy
+from proofline.evaluation.study import PolicyResults, Study, compose
+from proofline.evaluation.verifier import evaluate_verifier
 from proofline.records import Decoding, Grade, Problem, Solution, Verification
+from proofline.storage.artifacts import write_json
 
 ABILITY = {"base": 0.0, "sft": 0.8, "dpo": 0.85, "genrm": 0.75}
 """Log-odds of being right on a problem of middle difficulty, above the base's."""
@@ -67,7 +76,7 @@ def invent(num_problems: int = 120, num_samples: int = 8, sources: tuple[str, ..
         ):
             solutions[policy], grades[policy] = [s for s, _ in part], [g for _, g in part]
     for grade in study.sample_grades["dpo"]:
-        logits = (1.1 if grade.verdict == "correct" else -1.1) + rng.normal(0, 1.5, 4)
+        logits = (1.2 if grade.verdict == "correct" else -0.8) + rng.normal(0, 1.4) + rng.normal(0, 1.5, 4)
         chains = tuple(1 / (1 + np.exp(-2 * logits)))
         p_yes = float("nan") if rng.random() < 0.01 else float(np.mean(chains))
         study.verifications.append(
@@ -84,3 +93,27 @@ def evaluation_section(num_samples: int) -> Evaluation:
         problems=None, num_samples=num_samples, temperature=0.7, top_p=1.0, max_new_tokens=160, confidence=0.95,
         bootstrap_resamples=400,
     )  # fmt: skip
+
+
+def composed(study: Invented) -> Study:
+    """The study as the report stage composes it, through JSON as between stages."""
+    verifier = evaluate_verifier(study.problems, study.verifications, study.sample_grades["dpo"], study.section, 0)
+    results = {}
+    for policy in ABILITY:
+        metrics = evaluate_policy(
+            study.problems, study.greedy[policy], study.greedy_grades[policy], study.samples[policy],
+            study.sample_grades[policy], study.section, 0,
+        )  # fmt: skip
+        rows = judge(study.problems, policy, "base", study.greedy_grades[policy], study.greedy_grades["base"])
+        rates = None if policy == "base" else win_rates(study.problems, rows, 0.95)
+        results[policy] = PolicyResults(
+            through_json(metrics), study.greedy_grades[policy], study.sample_grades[policy], through_json(rates)
+        )
+    return compose(study.problems, results, through_json(verifier), "dpo", "base", study.section, 0)
+
+
+def through_json(value: Any) -> Any:
+    """What a later stage reads: NaN has become null."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_json(f"{folder}/value.json", value)
+        return json.loads(Path(folder, "value.json").read_text())

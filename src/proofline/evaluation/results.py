@@ -1,0 +1,154 @@
+"""The study as Markdown: `reports/results.md`, which the README shows as it is.
+
+In: `Study`. Out: text; pictures are named relative to the file, under `plots/`. Shares are in percent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from proofline.evaluation.claims import DASH, claims, confidence_words, is_shown, p_words, percent, points
+from proofline.evaluation.metrics import estimate
+from proofline.evaluation.study import OVERALL, TITLES, Study
+from proofline.evaluation.tally import benchmark_title
+
+NOTES = """\
+- Brackets are {level}s over problems: Wilson's for greedy accuracy, Tango's for differences and win rates of greedy
+  answers, BCa bootstrap elsewhere. They speak of further problems like these and of these very weights, not of what
+  another training seed would give.
+- p is McNemar's exact test for greedy answers and a sign-flip test over problems for samples, not corrected for the
+  number of comparisons.
+- Win rate: (wins + ties / 2) / n of greedy answers against {opponent}'s on the same problem, judged by the reference
+  answer; 50 is a draw.
+- pass@1 is the mean accuracy of single samples, maj@k the majority vote, pass@k the chance that any of k is right, all
+  over every subset of the samples; ties are shared. "Unparsed": no answer could be read. "Cut off": the token limit.
+- The oracle picks a right sample wherever there is one. A candidate without a verdict ranks last."""
+
+
+def results_markdown(study: Study) -> str:
+    """The whole document."""
+    sections = [
+        "# Results",
+        "\n".join(f"- {claim}" for claim in claims(study)),
+        "## Policies",
+        _accuracy_table(study),
+        "![Accuracy of each policy](plots/accuracy.png)",
+        "What each step changed, in percentage points on the same problems; bold where an effect is shown:",
+        _changes_table(study),
+        "## Samples",
+        _samples_table(study),
+        "![pass@k and maj@k](plots/pass_at_k.png)",
+        "## GenRM as a verifier",
+        f"It scored {study.verifier[OVERALL]['candidates']:,} samples of {TITLES[study.verified_policy]}, "
+        f"with {study.verifier['num_chains']} chains of thought each.",
+        _verifier_table(study),
+        _best_of_table(study),
+        "![Best of N](plots/best_of_n.png)",
+        "![Calibration and scores](plots/calibration.png)",
+        "## How to read this",
+        NOTES.format(level=confidence_words(study.confidence), opponent=TITLES[study.opponent]),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; the first column is text, the others are numbers."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def column_titles(study: Study) -> list[str]:
+    """`Synthetic word (n=300)`, …, `all (n=600)`."""
+    first = next(iter(study.policies))
+    titles = [(benchmark_title(name), study.part(first, name)) for name in study.benchmarks]
+    return [f"{title} (n={part['problems']})" for title, part in [*titles, ("all", study.part(first))]]
+
+
+def _accuracy_table(study: Study) -> str:
+    parts = [*study.benchmarks, OVERALL]
+    rows = []
+    for name in study.policies:
+        cells = [percent(estimate(study.part(name, one)["greedy_accuracy"])) for one in parts]
+        rates = study.win_rates.get(name)
+        rows.append([TITLES[name], *cells, percent(estimate(rates[OVERALL]["win_rate"])) if rates else DASH])
+    best = [percent(estimate(value)) if (value := study.reranked(one)) else DASH for one in parts]
+    title = f"{TITLES[study.verified_policy]}, best of {study.verifier['num_samples']} samples by GenRM"
+    rows.append([title, *best, DASH])
+    win_rate = f"win rate against {TITLES[study.opponent]}"
+    return table(["accuracy, % [interval]", *column_titles(study), win_rate], rows)
+
+
+def _changes_table(study: Study) -> str:
+    rows = []
+    for change in study.changes:
+        for how, parts in (("greedy", change.greedy), ("samples", change.sampled)):
+            cells = []
+            for name in (*study.benchmarks, OVERALL):
+                value, low, high = parts[name].difference
+                mark = "**" if is_shown(parts[name], study.confidence) else ""
+                cells.append(f"{mark}{points(value)}{mark} [{points(low)}, {points(high)}]")
+            rows.append(
+                [f"{TITLES[change.before]} → {TITLES[change.policy]}, {how}", *cells, p_words(parts[OVERALL].p_value)]
+            )
+    titles = [*map(benchmark_title, study.benchmarks), "all"]
+    return table(["step", *titles, "p (all)"], rows)
+
+
+def _samples_table(study: Study) -> str:
+    most = study.num_samples
+    rows = []
+    for name in study.policies:
+        part, metrics = study.part(name), study.policies[name]
+        rows.append(
+            [
+                TITLES[name],
+                percent(estimate(part["sampled_accuracy"])),
+                percent(estimate(part["majority_at_k"][str(most)])),
+                percent(estimate(part["pass_at_k"][str(most)])),
+                _share(part["sampled_unparsed"]),
+                _share(metrics["cut_off"]["sampled"]),
+            ]
+        )
+    return table([f"{most} samples a problem, %", "pass@1", f"maj@{most}", f"pass@{most}", "unparsed", "cut off"], rows)
+
+
+def _verifier_table(study: Study) -> str:
+    columns = {benchmark_title(name): part for name, part in study.verifier["benchmarks"].items()}
+    columns["all"] = study.verifier[OVERALL]
+    rows = [
+        ["AUROC within problems", *(_score(part["auroc_within"]) for part in columns.values())],
+        ["AUROC pooled", *(_score(part["auroc_pooled"]) for part in columns.values())],
+        ["accuracy at P(Yes) > 0.5, %", *(percent(estimate(part["accuracy"])) for part in columns.values())],
+    ]
+    for title, key in (
+        ("false accepts, % of wrong candidates", "false_accept_rate"),
+        ("false rejects, % of right candidates", "false_reject_rate"),
+        ("without a verdict, %", "without_verdict"),
+    ):
+        rows.append([title, *(_share(part[key]) for part in columns.values())])
+    rows.append(["calibration error (ECE), %", *(_share(part["calibration"]["ece"]) for part in columns.values())])
+    rows.append(["problems with right and wrong samples", *(str(part["mixed_problems"]) for part in columns.values())])
+    return table(["verifier", *columns], rows)
+
+
+def _best_of_table(study: Study) -> str:
+    rules = {
+        "best_of": "best by GenRM",
+        "weighted": "vote weighted by GenRM",
+        "majority": "majority vote",
+        "oracle": "oracle",
+    }
+    rows = [
+        [str(point["n"]), *(percent(estimate(point[rule])) for rule in rules)]
+        for point in study.verifier[OVERALL]["best_of_n"]
+    ]
+    return table(["accuracy, %, with N samples", *rules.values()], rows)
+
+
+def _share(value: float | None) -> str:
+    return DASH if value is None or value != value else f"{100 * value:.1f}"
+
+
+def _score(value: dict[str, float | None]) -> str:
+    middle, low, high = (DASH if bound != bound else f"{bound:.3f}" for bound in estimate(value))
+    return DASH if middle == DASH else f"{middle} [{low}, {high}]"

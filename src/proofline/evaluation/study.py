@@ -1,0 +1,158 @@
+"""The study as one dictionary: what each stage of training changed, and what the numbers allow to be said.
+
+In: every policy's metrics and graded test solutions, the verifier's metrics, the judge's win rates.
+Out: `Study`, from which the claims, tables, plots and cards are made, and `headline`, the few numbers worth
+comparing between experiments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from proofline.config.schema import Evaluation
+from proofline.evaluation.metrics import Metrics
+from proofline.evaluation.selection import Ints
+from proofline.evaluation.statistics import Paired, compare_means, compare_shares
+from proofline.evaluation.tally import Tally, tally
+from proofline.records import Grade, Problem
+
+TITLES = {"base": "base", "sft": "+SFT", "dpo": "+SFT+DPO", "genrm": "+SFT+DPO+GenRM"}
+"""The policies in the order in which each was trained from the one before."""
+OVERALL = "overall"
+
+
+@dataclass(frozen=True)
+class PolicyResults:
+    """What `evaluate` and `judge` wrote about one policy."""
+
+    metrics: Metrics
+    greedy_grades: Sequence[Grade]
+    sample_grades: Sequence[Grade]
+    win_rates: Metrics | None
+    """None for the opponent itself."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A policy against the one it was trained from."""
+
+    policy: str
+    before: str
+    greedy: dict[str, Paired]
+    """By benchmark, and `overall`."""
+    sampled: dict[str, Paired]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything the report says."""
+
+    policies: dict[str, Metrics]
+    win_rates: dict[str, Metrics]
+    opponent: str
+    changes: tuple[Change, ...]
+    verifier: Metrics
+    verified_policy: str
+    """Whose samples the verifier scored."""
+    confidence: float
+
+    @property
+    def benchmarks(self) -> tuple[str, ...]:
+        return tuple(next(iter(self.policies.values()))["benchmarks"])
+
+    @property
+    def num_samples(self) -> int:
+        return int(next(iter(self.policies.values()))["num_samples"])
+
+    def part(self, policy: str, benchmark: str = OVERALL) -> Metrics:
+        metrics = self.policies[policy]
+        part: Metrics = metrics[OVERALL] if benchmark == OVERALL else metrics["benchmarks"][benchmark]
+        return part
+
+    def reranked(self, benchmark: str = OVERALL) -> Metrics | None:
+        """Accuracy of the verified policy's best of all samples by GenRM; None where it scored none."""
+        part = self.verifier[OVERALL] if benchmark == OVERALL else self.verifier["benchmarks"].get(benchmark)
+        return part["best_of_n"][-1]["best_of"] if part and part["best_of_n"] else None
+
+
+def compose(
+    problems: Sequence[Problem],
+    results: Mapping[str, PolicyResults],
+    verifier: Metrics,
+    verified_policy: str,
+    opponent: str,
+    section: Evaluation,
+    seed: int,
+) -> Study:
+    """Compare each policy with the one before it on the same problems, and gather the rest."""
+    names = [name for name in TITLES if name in results]
+    greedy = {name: tally(problems, results[name].greedy_grades, 1) for name in names}
+    sampled = {name: tally(problems, results[name].sample_grades, section.num_samples) for name in names}
+    return Study(
+        policies={name: results[name].metrics for name in names},
+        win_rates={name: rates for name in names if (rates := results[name].win_rates)},
+        opponent=opponent,
+        changes=tuple(
+            Change(
+                policy=name,
+                before=before,
+                greedy=_compare_greedy(greedy[name], greedy[before], section),
+                sampled=_compare_sampled(sampled[name], sampled[before], section, seed),
+            )
+            for before, name in pairwise(names)
+        ),
+        verifier=verifier,
+        verified_policy=verified_policy,
+        confidence=section.confidence,
+    )
+
+
+def _compare_greedy(after: Tally, before: Tally, section: Evaluation) -> dict[str, Paired]:
+    a, b = after.right[:, 0], before.right[:, 0]
+    return {name: compare_shares(a[rows], b[rows], section.confidence) for name, rows in _parts(after).items()}
+
+
+def _compare_sampled(after: Tally, before: Tally, section: Evaluation, seed: int) -> dict[str, Paired]:
+    a, b = after.right.mean(axis=1), before.right.mean(axis=1)
+    draws = (section.confidence, section.bootstrap_resamples, seed)
+    return {name: compare_means(a[rows], b[rows], *draws) for name, rows in _parts(after).items()}
+
+
+def _parts(table: Tally) -> dict[str, Ints]:
+    return {OVERALL: np.arange(len(table.problem_ids)), **table.parts()}
+
+
+def headline(study: Study) -> Metrics:
+    """The study's numbers for `dvc metrics diff` and a run: shares and differences of shares, NaN where undefined."""
+    policies: dict[str, Any] = {}
+    for name in study.policies:
+        part = study.part(name)
+        policies[name] = {
+            "accuracy": part["greedy_accuracy"],
+            "benchmarks": {one: study.part(name, one)["greedy_accuracy"]["value"] for one in study.benchmarks},
+            "sampled_accuracy": part["sampled_accuracy"],
+            f"pass_at_{study.num_samples}": part["pass_at_k"][str(study.num_samples)]["value"],
+            f"majority_at_{study.num_samples}": part["majority_at_k"][str(study.num_samples)]["value"],
+        }
+        if name in study.win_rates:
+            policies[name][f"win_rate_against_{study.opponent}"] = study.win_rates[name][OVERALL]["win_rate"]
+    changes = {
+        f"{change.policy}_over_{change.before}": {
+            "greedy": {**change.greedy[OVERALL].difference._asdict(), "p": change.greedy[OVERALL].p_value},
+            "sampled": {**change.sampled[OVERALL].difference._asdict(), "p": change.sampled[OVERALL].p_value},
+        }
+        for change in study.changes
+    }
+    part = study.verifier[OVERALL]
+    verifier = {
+        **{name: part[name] for name in ("accuracy", "auroc_within", "auroc_pooled")},
+        **{name: part[name] for name in ("false_accept_rate", "false_reject_rate", "without_verdict")},
+        **{name: part["calibration"][name] for name in ("ece", "brier")},
+        "gains": {name: {**gain["difference"], "p": gain["p_value"]} for name, gain in part["gains"].items()},
+    }
+    return {"policies": policies, "changes": changes, "verifier": verifier}
