@@ -139,7 +139,7 @@ def run_ui(options: argparse.Namespace) -> None:
 def run_graph(options: argparse.Namespace) -> None:
     from proofline.graph import draw_graph
 
-    draw_graph(Path("dvc.yaml"), options.output)
+    draw_graph(options.output)
     print(options.output)
 
 
