@@ -6,7 +6,7 @@ Modules are dotted names (`proofline.data.pairs`); a package is its `__init__`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -47,6 +47,9 @@ def imports(path: Path, *, runtime_only: bool = False) -> frozenset[str]:
                 # `from proofline.data import pairs` imports a module, `from proofline.data.pairs import x` a name.
                 whole = f"{base}.{alias.name}"
                 names.add(whole if whole in modules() else base)
+        elif isinstance(node, ast.Constant) and node.value in modules() and runtime_only:
+            # A module that is started by its name, in a process of its own.
+            names.add(node.value)
     return frozenset(names)
 
 
@@ -58,13 +61,16 @@ def _walk(node: ast.AST, runtime_only: bool) -> Iterator[ast.AST]:
         yield from _walk(child, runtime_only)
 
 
-def closure(path: Path) -> set[str]:
-    """Modules of ours that run when the file runs: what it imports, what those import, and every package above them."""
+def closure(path: Path, neutral: Collection[str] = ()) -> set[str]:
+    """Modules of ours that run when the file runs: what it imports, what those import, and every package above them.
+
+    Rooms named `neutral` are left out, and so is what only they import.
+    """
     reached: set[str] = set()
     waiting = set(imports(path, runtime_only=True))
     while waiting:
         name = waiting.pop()
-        if name in reached or name not in modules():
+        if name in reached or name not in modules() or room(name) in neutral:
             continue
         reached.add(name)
         waiting |= imports(modules()[name], runtime_only=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from source_graph import REPOSITORY, closure, modules, only_text, room
+from source_graph import REPOSITORY, closure, modules, only_text
 
 from proofline.config.schema import Params
 
@@ -42,8 +42,8 @@ def needed_modules(stage: str) -> dict[str, str]:
     """Modules that can change what the stage writes, and their files."""
     return {
         name: str(modules()[name].relative_to(REPOSITORY))
-        for name in closure(script(stage))
-        if room(name) not in NEUTRAL and not only_text(modules()[name])
+        for name in closure(script(stage), NEUTRAL)
+        if not only_text(modules()[name])
     }
 
 
