@@ -53,6 +53,13 @@ def build_parser() -> argparse.ArgumentParser:
     ui.add_argument("--port", type=int, default=5000)
     ui.set_defaults(run=run_ui)
 
+    readme = commands.add_parser("readme", help="put the report's results into README.md")
+    readme.add_argument("--check", action="store_true", help="change nothing; fail where the README is stale")
+    readme.set_defaults(run=run_readme)
+
+    pretrain = commands.add_parser("pretrain", help="make the bundled base anew by the recipe base.pretraining")
+    pretrain.set_defaults(run=run_pretrain)
+
     graph = commands.add_parser("graph", help="draw the stage graph of dvc.yaml")
     graph.add_argument(
         "output", nargs="?", type=Path, default=Path("docs/images/graph.png"), help="a .png or .svg file"
@@ -134,6 +141,29 @@ def run_ui(options: argparse.Namespace) -> None:
     from proofline.tracking.ui import serve
 
     serve(load_environment(), options.port)
+
+
+def run_readme(options: argparse.Namespace) -> None:
+    from proofline.config.environment import repository_root
+    from proofline.evaluation.readme import check_readme, write_readme
+
+    (check_readme if options.check else write_readme)(repository_root())
+
+
+def run_pretrain(options: argparse.Namespace) -> None:
+    from tempfile import TemporaryDirectory
+
+    from proofline.base.pretraining import pretrain
+    from proofline.base.source import BUNDLED, bundle
+    from proofline.config import load_params
+    from proofline.config.environment import repository_root
+
+    params = load_params(repository_root() / "params.yaml")
+    section, prompts, seed = params.base.pretraining, params.prompts, params.seed
+    with TemporaryDirectory() as folder:
+        pretrain(section, prompts, seed, Path(folder), lambda metrics, step: print(step, metrics, flush=True))
+        bundle(Path(folder), {"pretraining": section.model_dump(), "prompts": prompts.model_dump(), "seed": seed})
+    print(BUNDLED)
 
 
 def run_graph(options: argparse.Namespace) -> None:
