@@ -1,7 +1,7 @@
 """The recorder: a process of its own beside each stage that sends the stage's spool to MLflow.
 
-    python -m proofline.tracking.recorder --follow SPOOL    started by `track`; ends with the stage
-    python -m proofline.tracking.recorder SPOOL...          sends what a lost server left behind
+    python -m proofline.tracking.recorder --follow PID SPOOL    started by `track`; ends with the stage, process PID
+    python -m proofline.tracking.recorder SPOOL...              sends what a lost server left behind
 
 Why a process: MLflow's import and first query take 3 s of a core, which overlap with the stage's own imports; no step
 waits for a server; and a stage that is killed outright still ends as FAILED, because somebody is left to say so.
@@ -31,6 +31,7 @@ from proofline.tracking.spool import Event, read_events, read_state, state_path
 POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
 """How long an ended stage waits for a server that has gone away."""
+KILLED = "the stage's process was killed"
 
 
 class Recorder:
@@ -59,9 +60,15 @@ class Recorder:
 
     def end_killed(self, time_ms: int) -> None:
         """The stage is gone without a word: say it in its place."""
-        end = {"kind": "end", "time_ms": time_ms, "status": "FAILED", "error": "the stage's process was killed"}
-        with open(self.spool, "a", encoding="utf-8") as lines:
-            lines.write("\n" + json.dumps(end) + "\n")
+        error = {
+            "kind": "tag",
+            "time_ms": time_ms,
+            "name": "proofline.error",
+            "value": "the stage's process was killed",
+        }
+        end = {"kind": "end", "time_ms": time_ms, "status": "FAILED"}
+        with open(self.spool, "a", encoding="utf-8") as lines:  # the stage may have died in the middle of a line
+            lines.write(f"\n{json.dumps(error)}\n{json.dumps(end)}\n")
 
     def _send(self, events: list[Event]) -> None:
         if events[0]["kind"] == "start" and "facts" not in self.state:
@@ -123,9 +130,8 @@ class Recorder:
             print(f"tracking: {message}", file=sys.stderr, flush=True)
 
 
-def follow(recorder: Recorder) -> bool:
-    """Send while the stage lives, then until all has arrived or patience ends."""
-    stage = os.getppid()
+def follow(recorder: Recorder, stage: int) -> bool:
+    """Send while the stage (its process id) lives, then until all has arrived or patience ends."""
     alive = True
     while alive and not recorder.ended:
         # The stage holds the other end of stdin: closing it, or dying, wakes this at once. A fork of the stage may
@@ -152,8 +158,8 @@ def resend(recorder: Recorder) -> bool:
     return arrived
 
 
-def record(spool: Path, *, following: bool) -> bool:
-    """True when all of the spool has arrived, and the spool is gone."""
+def record(spool: Path, stage: int | None = None) -> bool:
+    """Send a spool, of a living `stage` or a past one; True when all of it has arrived, and the spool is gone."""
     with open(spool, "rb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -161,7 +167,7 @@ def record(spool: Path, *, following: bool) -> bool:
             print(f"tracking: {spool} is being sent by another process", file=sys.stderr)
             return False
         recorder = Recorder(spool)
-        arrived = follow(recorder) if following else resend(recorder)
+        arrived = resend(recorder) if stage is None else follow(recorder, stage)
         if arrived:
             spool.unlink()
             state_path(spool).unlink()
@@ -169,11 +175,11 @@ def record(spool: Path, *, following: bool) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    following = arguments[:1] == ["--follow"]
-    if following:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
     quiet_mlflow()
-    arrived = [record(Path(spool), following=following) for spool in arguments[following:]]
+    if arguments[:1] == ["--follow"]:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the stage
+        return 0 if record(Path(arguments[2]), stage=int(arguments[1])) else 1
+    arrived = [record(Path(spool)) for spool in arguments]
     return 0 if all(arrived) else 1
 
 

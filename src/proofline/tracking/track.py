@@ -71,7 +71,7 @@ class RecordedRun(Spool):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        command = [sys.executable, "-m", "proofline.tracking.recorder", "--follow", str(path)]
+        command = [sys.executable, "-m", "proofline.tracking.recorder", "--follow", str(os.getpid()), str(path)]
         # A session of its own: a signal to the stage's group must not take the one who reports it.
         self._recorder = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
