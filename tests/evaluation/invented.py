@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from proofline.evaluation.study import PolicyResults, Study, compose
 from proofline.evaluation.verifier import evaluate_verifier
 from proofline.records import Decoding, Grade, Problem, Solution, Verification
 from proofline.storage.artifacts import write_json
+from proofline.storage.records import write_records
 
 ABILITY = {"base": 0.0, "sft": 0.8, "dpo": 0.85, "genrm": 0.75}
 """Log-odds of being right on a problem of middle difficulty, above the base's."""
@@ -117,3 +119,22 @@ def through_json(value: Any) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         write_json(f"{folder}/value.json", value)
         return json.loads(Path(folder, "value.json").read_text())
+
+
+def write_study(study: Invented, root: Path, params: Path) -> None:
+    """The files that the stages before `judge` and `report` leave behind."""
+    shutil.copy(params, root / "params.yaml")
+    write_records(root / "data/problems/test.jsonl", study.problems)
+    for name in ("demonstrations", "pairs", "traces"):
+        (root / f"data/{name}.jsonl").write_text('{"row": 1}\n{"row": 2}\n')
+    write_json(root / "data/curation.json", {"demonstrations": {"demonstrations": 2, "worked": 2}})
+    write_json(root / "data/pairs.json", {"pairs": 2, "problems_mixed": 1})
+    write_json(root / "data/traces.json", {"traces": 2, "program_yes": 1})
+    for policy in ABILITY:
+        folder = root / "reports/evaluate" / policy
+        results = study.greedy[policy], study.greedy_grades[policy], study.samples[policy], study.sample_grades[policy]
+        for name, rows in zip(("greedy", "greedy_grades", "samples", "sample_grades"), results, strict=True):
+            write_records(folder / f"{name}.jsonl", rows)
+        write_json(folder / "metrics.json", evaluate_policy(study.problems, *results, study.section, 0))
+    verifier = evaluate_verifier(study.problems, study.verifications, study.sample_grades["dpo"], study.section, 0)
+    write_json(root / "reports/verify/metrics.json", verifier)

@@ -41,7 +41,7 @@ def results_markdown(study: Study) -> str:
         "## GenRM as a verifier",
         f"It scored {study.verifier[OVERALL]['candidates']:,} samples of {TITLES[study.verified_policy]}, "
         f"with {study.verifier['num_chains']} chains of thought each.",
-        _verifier_table(study),
+        verifier_table(study),
         _best_of_table(study),
         "![Best of N](plots/best_of_n.png)",
         "![Calibration and scores](plots/calibration.png)",
@@ -55,6 +55,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table; the first column is text, the others are numbers."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def share(value: float | None) -> str:
+    """A share in percent, without an interval."""
+    return DASH if value is None or value != value else f"{100 * value:.1f}"
 
 
 def column_titles(study: Study) -> list[str]:
@@ -105,14 +110,14 @@ def _samples_table(study: Study) -> str:
                 percent(estimate(part["sampled_accuracy"])),
                 percent(estimate(part["majority_at_k"][str(most)])),
                 percent(estimate(part["pass_at_k"][str(most)])),
-                _share(part["sampled_unparsed"]),
-                _share(metrics["cut_off"]["sampled"]),
+                share(part["sampled_unparsed"]),
+                share(metrics["cut_off"]["sampled"]),
             ]
         )
     return table([f"{most} samples a problem, %", "pass@1", f"maj@{most}", f"pass@{most}", "unparsed", "cut off"], rows)
 
 
-def _verifier_table(study: Study) -> str:
+def verifier_table(study: Study) -> str:
     columns = {benchmark_title(name): part for name, part in study.verifier["benchmarks"].items()}
     columns["all"] = study.verifier[OVERALL]
     rows = [
@@ -125,8 +130,8 @@ def _verifier_table(study: Study) -> str:
         ("false rejects, % of right candidates", "false_reject_rate"),
         ("without a verdict, %", "without_verdict"),
     ):
-        rows.append([title, *(_share(part[key]) for part in columns.values())])
-    rows.append(["calibration error (ECE), %", *(_share(part["calibration"]["ece"]) for part in columns.values())])
+        rows.append([title, *(share(part[key]) for part in columns.values())])
+    rows.append(["calibration error (ECE), %", *(share(part["calibration"]["ece"]) for part in columns.values())])
     rows.append(["problems with right and wrong samples", *(str(part["mixed_problems"]) for part in columns.values())])
     return table(["verifier", *columns], rows)
 
@@ -143,10 +148,6 @@ def _best_of_table(study: Study) -> str:
         for point in study.verifier[OVERALL]["best_of_n"]
     ]
     return table(["accuracy, %, with N samples", *rules.values()], rows)
-
-
-def _share(value: float | None) -> str:
-    return DASH if value is None or value != value else f"{100 * value:.1f}"
 
 
 def _score(value: dict[str, float | None]) -> str:

@@ -1,0 +1,68 @@
+"""Words follow the statistics: an effect is named only where interval and test both show it."""
+
+from math import nan
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proofline.evaluation.claims import discrimination, effect, is_shown, p_words, percent, points
+from proofline.evaluation.statistics import Estimate, Paired, compare_counts
+
+cases = st.tuples(st.integers(0, 80), st.integers(0, 80), st.integers(0, 500)).filter(lambda c: sum(c) > 0)
+
+
+def result(value: float, low: float, high: float, p_value: float) -> Paired:
+    return Paired(Estimate(value, low, high), p_value, 0, 0, 0)
+
+
+def test_an_effect() -> None:
+    better = effect("+SFT", "base", "greedy accuracy", result(0.081, 0.042, 0.12, 1e-5), 0.95)
+    assert better == "**+SFT beats base** in greedy accuracy: +8.1 points (95% CI +4.2 to +12.0, p < 0.001)."
+    worse = effect("+SFT", "base", "greedy accuracy", result(-0.081, -0.12, -0.042, 0.0123), 0.9)
+    assert worse == "**+SFT loses to base** in greedy accuracy: −8.1 points (90% CI −12.0 to −4.2, p = 0.012)."
+
+
+def test_noise_is_not_an_effect() -> None:
+    words = effect("+SFT+DPO", "+SFT", "greedy accuracy", result(-0.005, -0.031, 0.02, 0.7), 0.95)
+    assert words == (
+        "No difference shown between +SFT+DPO and +SFT in greedy accuracy: −0.5 points (95% CI −3.1 to +2.0, "
+        "p = 0.70); a loss of more than 3.1 points is excluded."
+    )
+
+
+@pytest.mark.parametrize(
+    "doubtful",
+    [
+        result(0.03, 0.001, 0.06, 0.07),  # the interval says yes, the test no
+        result(0.03, -0.001, 0.06, 0.04),  # the other way round
+        result(0.0, nan, nan, 1.0),
+        result(nan, nan, nan, nan),
+    ],
+)
+def test_what_is_doubtful_or_undefined_is_not_shown(doubtful: Paired) -> None:
+    assert not is_shown(doubtful, 0.95)
+    assert effect("a", "b", "c", doubtful, 0.95).startswith("No difference shown")
+
+
+@given(cases)
+def test_a_claim_has_the_sign_of_its_difference(cells: tuple[int, int, int]) -> None:
+    wins, losses, ties = cells
+    paired = compare_counts(wins, losses, wins + losses + ties, 0.95)
+    words = effect("a", "b", "c", paired, 0.95)
+    assert ("beats" in words) == (is_shown(paired, 0.95) and wins > losses)
+    assert ("loses to" in words) == (is_shown(paired, 0.95) and wins < losses)
+
+
+def test_discrimination() -> None:
+    assert discrimination(Estimate(0.8, 0.7, 0.9), 40, 0.95).startswith("**GenRM tells right from wrong")
+    assert "is not shown to tell" in discrimination(Estimate(0.56, 0.49, 0.63), 40, 0.95)
+    assert "is open" in discrimination(Estimate(nan, nan, nan), 0, 0.95)
+
+
+def test_numbers() -> None:
+    assert [points(x) for x in (0.081, -0.005, -0.0001, 0.0, nan)] == ["+8.1", "−0.5", "0.0", "0.0", "—"]
+    assert [p_words(p) for p in (0.0004, 0.0123, 0.5, nan)] == ["p < 0.001", "p = 0.012", "p = 0.50", "p undefined"]
+    assert percent(Estimate(0.4821, 0.4411, 0.5224)) == "48.2 [44.1, 52.2]"
+    assert percent(Estimate(1.0, nan, nan)) == "100.0 [—, —]"
+    assert percent(Estimate(nan, nan, nan)) == "—"

@@ -1,0 +1,157 @@
+"""The stages judge and report on an invented study: tables, plots, cards, and the README made of them."""
+
+import json
+import re
+import runpy
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from invented import ABILITY, composed, invent, write_study
+
+from proofline.evaluation.metrics import scalars
+from proofline.evaluation.plots import draw_all, plot_rows
+from proofline.evaluation.readme import BEGIN, END, ReadmeError, check_readme, write_readme
+from proofline.evaluation.results import results_markdown
+from proofline.evaluation.study import Study, headline
+from proofline.records import Judgement
+from proofline.storage.records import read_records
+from proofline.tracking import NullRun
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository in which judge and report have run."""
+    root = tmp_path_factory.mktemp("repository")
+    write_study(invent(), root, REPOSITORY / "params.yaml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.setattr("proofline.tracking.track", lambda *_, **__: nullcontext(NullRun()))
+        for stage in ("judge", "report"):
+            runpy.run_path(str(REPOSITORY / "stages" / f"{stage}.py"), run_name="__main__")
+    return root
+
+
+@pytest.fixture(scope="module")
+def composed_study() -> Study:
+    return composed(invent())
+
+
+def test_all_outs_are_there(reported: Path) -> None:
+    reports = reported / "reports"
+    assert {path.stem for path in (reports / "cards").iterdir()} == set(ABILITY)
+    pictures = {path.name for path in (reports / "plots").glob("*.png")}
+    linked = set(re.findall(r"\(plots/([\w.]+)\)", (reports / "results.md").read_text()))
+    assert linked == pictures
+    assert all((reports / "plots" / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
+    judgements = read_records(reports / "judge/judgements.jsonl", Judgement)
+    assert len(judgements) == 3 * 120
+    assert {row.opponent for row in judgements} == {"base"}
+
+
+def test_the_table_holds_the_metrics(reported: Path) -> None:
+    metrics = json.loads((reported / "reports/metrics.json").read_text())
+    results = (reported / "reports/results.md").read_text()
+    accuracy = metrics["policies"]["sft"]["accuracy"]
+    cell = " [".join(f"{100 * accuracy[key]:.1f}" for key in ("value", "low"))
+    row = next(line for line in results.splitlines() if line.startswith("| +SFT |"))
+    assert cell in row
+    win_rate = metrics["policies"]["sft"]["win_rate_against_base"]["value"]
+    assert f"{100 * win_rate:.1f} [" in row
+    assert metrics["verifier"]["gains"]["best_of_over_one"]["low"] > 0
+    assert "**best-of-8 by GenRM beats a single sample**" in results
+
+
+def test_every_table_is_rectangular(reported: Path) -> None:
+    for path in [reported / "reports/results.md", *(reported / "reports/cards").iterdir()]:
+        for block in path.read_text().split("\n\n"):
+            widths = {line.count(" |") for line in block.splitlines() if line.startswith("|")}
+            assert len(widths) <= 1, (path.name, block)
+
+
+def test_a_card_names_what_trained_the_policy(reported: Path) -> None:
+    card = (reported / "reports/cards/genrm.md").read_text()
+    for expected in ("genrm00000000000", "+SFT+DPO, `dpo0000000000000`", "data/traces.jsonl", "| solution_weight |"):
+        assert expected in card
+    assert "639d10ae2df6e11c41b837ab1716b8b6" in card  # md5 of the invented rows
+    assert "trained from" not in (reported / "reports/cards/base.md").read_text()
+
+
+def test_the_same_study_draws_the_same_bytes(composed_study: Study, tmp_path: Path) -> None:
+    first, second = (draw_all(composed_study, tmp_path / name) for name in "ab")
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_rows_for_dvc_have_numbers_in_every_cell(composed_study: Study) -> None:
+    rows = plot_rows(composed_study)
+    assert [row["n"] for row in rows["best_of_n"]] == [1, 2, 4, 8]
+    assert len({row["policy"] for row in rows["accuracy"]}) == 4
+    for table in rows.values():
+        assert len({tuple(row) for row in table}) == 1
+        assert all(value == value for row in table for value in row.values())
+
+
+def test_headline_can_be_logged(composed_study: Study) -> None:
+    flat = scalars(headline(composed_study))
+    assert 0 < flat["policies.base.accuracy"] < 1
+    assert flat["changes.sft_over_base.greedy"] == pytest.approx(
+        flat["policies.sft.accuracy"] - flat["policies.base.accuracy"]
+    )
+    assert len(flat) < 120
+
+
+def test_real_benchmarks_and_hopeless_policies(tmp_path: Path) -> None:
+    """Nobody ever right, nothing ever mixed: undefined values are dashes, and nothing is claimed."""
+    study = invent(40, sources=("gsm8k", "math"))
+    for policy in ABILITY:
+        for grades in (study.greedy_grades[policy], study.sample_grades[policy]):
+            grades[:] = [grade.model_copy(update={"verdict": "wrong", "extracted": "9"}) for grade in grades]
+    hopeless = composed(study)
+    text = results_markdown(hopeless)
+    assert "| base | 0.0 [0.0, 16.1] | 0.0 [0.0, 16.1] | 0.0 [0.0, 8.8] | — |" in text
+    assert "GSM8K (n=20)" in text
+    assert "nan" not in text
+    assert "beats" not in text
+    assert "loses to" not in text
+    assert "no problem has both" in text
+    draw_all(hopeless, tmp_path)
+
+
+def test_readme(reported: Path, tmp_path: Path) -> None:
+    shutil.copytree(reported / "reports", tmp_path / "reports")
+    readme = tmp_path / "README.md"
+    readme.write_text(f"# Title\n\nBefore.\n\n{BEGIN}\nold\n{END}\n\nAfter.\n")
+    with pytest.raises(ReadmeError, match=r"README.md, docs/images/accuracy.png, .*run `proofline readme`"):
+        check_readme(tmp_path)
+    write_readme(tmp_path)
+    check_readme(tmp_path)
+    text = readme.read_text()
+    assert text.startswith("# Title\n\nBefore.")
+    assert text.endswith(f"{END}\n\nAfter.\n")
+    assert "old" not in text.split(BEGIN)[1].split(END)[0].split("\n")
+    assert "### Policies" in text
+    assert all((tmp_path / path).exists() for path in re.findall(r"\((docs/images/[\w.]+)\)", text))
+    written = text
+    write_readme(tmp_path)
+    assert readme.read_text() == written
+    readme.write_text(written.replace("+SFT", "+XYZ"))
+    with pytest.raises(ReadmeError, match=r"^README.md: not those"):
+        check_readme(tmp_path)
+
+
+def test_readme_needs_a_report_and_markers(reported: Path, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("# Title\n")
+    with pytest.raises(ReadmeError, match="dvc repro"):
+        write_readme(tmp_path)
+    shutil.copytree(reported / "reports", tmp_path / "reports")
+    with pytest.raises(ReadmeError, match="once each"):
+        write_readme(tmp_path)
+
+
+@pytest.mark.skipif(not (REPOSITORY / "reports/results.md").exists(), reason="no report: nothing was reproduced here")
+def test_the_readme_is_that_of_the_last_report() -> None:
+    check_readme(REPOSITORY)
