@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from invented import ABILITY, composed, invent, write_study
+from ruamel.yaml import YAML
 
 from proofline.evaluation.metrics import scalars
 from proofline.evaluation.plots import draw_all, plot_rows
@@ -93,6 +94,16 @@ def test_rows_for_dvc_have_numbers_in_every_cell(composed_study: Study) -> None:
     for table in rows.values():
         assert len({tuple(row) for row in table}) == 1
         assert all(value == value for row in table for value in row.values())
+
+
+def test_dvc_plots_name_columns_that_exist(composed_study: Study) -> None:
+    rows = plot_rows(composed_study)
+    plots = YAML(typ="safe", pure=True).load((REPOSITORY / "dvc.yaml").read_text())["plots"]
+    for name, plot in ((name, plot) for entry in plots for name, plot in entry.items()):
+        drawn = plot["y"] if isinstance(plot["y"], dict) else {name: plot["y"]}
+        for path, columns in drawn.items():
+            table = rows[Path(path).stem]
+            assert {plot["x"], *([columns] if isinstance(columns, str) else columns)} <= set(table[0]), name
 
 
 def test_headline_can_be_logged(composed_study: Study) -> None:

@@ -168,7 +168,7 @@ def calibration(study: Study) -> Figure:
     left.plot(*_percent(filled, "predicted", "observed"), color=POLICY_COLOURS["genrm"], alpha=0.5)
     left.scatter(
         *_percent(filled, "predicted", "observed"), color=POLICY_COLOURS["genrm"], zorder=3,
-        s=20 + 180 * counts / counts.max(initial=1),
+        s=np.maximum(250 * counts / counts.max(initial=1), 8),
     )  # fmt: skip
     left.set(title="calibration (area: candidates)", xlabel="mean P(Yes), %", ylabel="candidates right, %")
     left.set(xlim=(-4, 104), ylim=(-4, 104))
