@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from proofline.storage.artifacts import write_json
-
 from proofline.config import load_params
 from proofline.data.pairs import build_pairs
 from proofline.records import Grade, Problem, Solution
+from proofline.storage.artifacts import write_json
 from proofline.storage.records import read_records, write_records
 from proofline.tracking import track
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from proofline.config import load_environment, load_params
 from proofline.data.subset import subset
-from proofline.evaluation.metrics import evaluate_policy
-from proofline.evaluation.tally import scalars
+from proofline.evaluation.metrics import evaluate_policy, scalars
 from proofline.grading import grade_all
 from proofline.records import Decoding, Problem
 from proofline.storage.artifacts import write_json

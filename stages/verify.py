@@ -6,7 +6,7 @@ from pathlib import Path
 
 from proofline.config import load_environment, load_params
 from proofline.data.subset import subset
-from proofline.evaluation.tally import scalars
+from proofline.evaluation.metrics import scalars
 from proofline.evaluation.verifier import evaluate_verifier
 from proofline.records import Grade, Problem, Solution
 from proofline.storage.artifacts import write_json

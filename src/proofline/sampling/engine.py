@@ -1,10 +1,11 @@
 """The decoding loop: many samples of many prompts through one model, with no row waiting for another.
 
-In: token ids of prompts and how many samples of each. Out: completions, in the order they finish. A prompt is prefilled once
-and its keys and values are copied for each of its samples; a finished row leaves at once and the next sample takes its place.
-A sample depends on its own prompt, seed and decoding alone. Matrix products of other shapes may round differently, so with
-another batch size or order the logits of a row move by about 1e-5 (fp32), which flips a token with a chance of the same
-size (see `draw`); tests/sampling measures it. Works for every decoder-only model of transformers with full attention.
+In: token ids of prompts and the seeds of their samples. Out: completions, in the order they finish. A prompt is
+prefilled once and its keys and values are copied for each of its samples; a finished row leaves at once and the next
+sample takes its place. A sample depends on its own prompt, seed and decoding alone. Matrix products of other shapes may
+round differently, so with another batch size or order the logits of a row move by about 1e-5 (fp32), which flips a
+token with a chance of that size (see `draw`; tests/sampling holds the bound). Works for every decoder-only model of
+transformers whose layers all have full attention.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """One sample. `tracked` are log-probabilities (nats, temperature 1) of the tracked tokens at each position, (T, n)."""
+    """One sample."""
 
     key: str
     sample_index: int
@@ -50,6 +51,7 @@ class Completion:
     """Sum over the drawn tokens, the end token included, at temperature 1."""
     finished: bool
     tracked: np.ndarray = field(repr=False)
+    """Log-probabilities (nats, temperature 1) of the tracked tokens where each token was drawn, (T, n)."""
 
 
 @dataclass

@@ -105,9 +105,8 @@ def progress(completions: Iterable[Completion], total: int, name: str) -> Iterat
         yield from tqdm(completions, total=total, desc=name, unit="sample")
         return
     began = last = time.monotonic()
-    tokens = done = 0
-    for completion in completions:
-        done += 1
+    tokens = 0
+    for done, completion in enumerate(completions, 1):
         tokens += len(completion.token_ids)
         now = time.monotonic()
         if now - last >= PLAIN_LINE_EVERY_SECONDS or done == total:

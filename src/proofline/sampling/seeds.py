@@ -1,7 +1,7 @@
 """Randomness that belongs to a sample: a seed from (run seed, item id, sample index), a uniform per token position.
 
-Nothing here knows of ranks, batches or order, so resharding or reordering a job cannot change a sample. The uniforms are
-counter-based (SplitMix64, Steele et al. 2014): the t-th number of a stream is a hash of (seed, t), with no state.
+Nothing here knows of ranks, batches or order, so resharding or reordering a job cannot change a sample. The uniforms
+are counter-based (SplitMix64, Steele et al. 2014): the t-th number of a stream is a hash of (seed, t), with no state.
 """
 
 from __future__ import annotations

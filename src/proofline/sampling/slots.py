@@ -1,8 +1,8 @@
 """The key/value cache of the decoding loop: one preallocated slot per row, and attention that reads it as it lies.
 
-A slot is a row of `(rows, kv_heads, capacity, head_dim)` tensors, one pair a layer. Rows have different lengths; each writes
-its new token at its own position, and a mask hides what lies behind it. Nothing is concatenated or repeated: query heads
-that share a key/value head are folded into one matrix product (grouped-query attention, Ainslie et al. 2023).
+A slot is a row of `(rows, kv_heads, capacity, head_dim)` tensors, one pair a layer. Rows have different lengths; each
+writes its new token at its own position, and a mask hides what lies behind it. Nothing is concatenated or repeated:
+query heads that share a key/value head are folded into one matrix product (grouped queries, Ainslie et al. 2023).
 """
 
 from __future__ import annotations

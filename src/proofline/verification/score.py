@@ -1,8 +1,8 @@
 """P(Yes) of candidates: sample K verification chains each, read the verdict's own token, average.
 
-In: a GenRM folder, (problem, candidate) couples. Out: a Verification row per couple. Follows Zhang et al. 2024, "Generative
-Verifiers", equation 4: the score of a chain is p(Yes) at the token after `Verification: Is the answer correct (Yes/No)?`, here
-normalised over Yes and No; the score of a candidate is the mean over its chains. A chain that reaches no verdict has no score.
+In: a GenRM folder, candidates with their problems. Out: a Verification row per candidate. Follows Zhang et al. 2024,
+"Generative Verifiers", section 3: the score of a chain is p(Yes) at the token after the verdict line, here normalised
+over Yes and No; the score of a candidate is the mean over its chains. A chain without a verdict has no score.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def verdict_ids(sampler: Sampler) -> tuple[int, int]:
         tokens = sampler.tokenizer(word, add_special_tokens=False)["input_ids"]
         if len(tokens) != 1:
             raise VerdictTokenError(
-                f"{word!r} is {len(tokens)} tokens in {sampler.tokenizer.name_or_path}; P(Yes) is read at a single token: "
-                "use a tokenizer that has it, as Qwen2.5's and the bundled one do"
+                f"{word!r} is {len(tokens)} tokens in {sampler.tokenizer.name_or_path}; P(Yes) is read at a single "
+                "token: use a tokenizer that has it, as Qwen2.5's and the bundled one do"
             )
         ids.append(tokens[0])
     return ids[0], ids[1]
