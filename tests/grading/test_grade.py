@@ -91,13 +91,11 @@ def test_plain_integers_start_no_worker(monkeypatch: pytest.MonkeyPatch) -> None
 def test_an_answer_that_hangs_is_unparsed_and_the_rest_is_graded() -> None:
     half = problem(r"\frac{1}{2}")
     answers = ["0.5", HANG, "1/2", "1/3", "10^{10^{10}}", "2/4"]
-    start = time.monotonic()
     grades = grade_all(
         [solution(half, i, answer) for i, answer in enumerate(answers)], {half.id: half}, workers=2, deadline_seconds=3
     )
     assert [grade.verdict for grade in grades] == ["correct", "unparsed", "correct", "wrong", "unparsed", "correct"]
-    assert grades[1].reason.endswith("timed out after 3s")
-    assert time.monotonic() - start < 60
+    assert grades[1].reason.endswith("timed out after 3s of CPU time")
 
 
 def kill_worker_on(monkeypatch: pytest.MonkeyPatch, answer: str, times: int) -> None:
@@ -123,6 +121,21 @@ def test_a_killed_worker_is_replaced(monkeypatch: pytest.MonkeyPatch, deaths: in
     assert (verdict == "correct") or "exit status -9" in outcomes[1][1]
 
 
+def test_a_stalled_worker_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = pooling._Worker.give
+
+    def give(self: pooling._Worker, index: int, task: tuple[str, str]) -> None:
+        original(self, index, task)
+        if task[0] == HANG:
+            os.kill(self.process.pid, signal.SIGSTOP)
+            self.expires = time.monotonic() + 0.2
+
+    monkeypatch.setattr(pooling._Worker, "give", give)
+    outcomes = compare_all([(HANG, "1/2"), ("0.5", "1/2")], workers=2, deadline_seconds=20)
+    assert [outcome[0] for outcome in outcomes] == ["unparsed", "correct"]
+    assert "died 2 times" in outcomes[0][1]
+
+
 def test_workers_that_cannot_start_are_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: os.PathLike[str]) -> None:
     monkeypatch.setattr(pooling.sys, "executable", "/bin/false")
     with pytest.raises(GraderError, match="do not start"):
@@ -130,10 +143,10 @@ def test_workers_that_cannot_start_are_an_error(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_an_orphaned_worker_ends_itself() -> None:
-    worker = pooling._Worker(-4.0)  # the alarm comes 5 s after the deadline: here after 1 s
+    worker = pooling._Worker(1.0)
     try:
         assert worker.replies.readline() == "ready\n"
         worker.give(0, (HANG, "0.5"))
-        assert worker.process.wait(timeout=60) == -signal.SIGALRM
+        assert worker.process.wait(timeout=300) == -signal.SIGPROF
     finally:
         worker.end()

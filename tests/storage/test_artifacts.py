@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from proofline.records import Decoding, Solution, Verification
-from proofline.storage.artifacts import ArtifactError, atomic_text, weights_hash, write_json, write_text
+from proofline.storage.artifacts import atomic_text, write_json, write_text
 from proofline.storage.records import RecordError, read_records, write_records
+from proofline.storage.weights import WeightsError, weights_hash
 
 NAN = float("nan")
 
@@ -62,7 +63,7 @@ def test_a_bad_row_is_named(tmp_path: Path) -> None:
 
 
 def test_weights_are_named_by_their_bytes(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"no \*\.safetensors"):
+    with pytest.raises(WeightsError, match=r"no \*\.safetensors"):
         weights_hash(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     name = weights_hash(tmp_path)

@@ -16,7 +16,7 @@ import logging
 import re
 from typing import Any
 
-from proofline.grading.extract import quote
+from proofline.answers import quote
 from proofline.records import Verdict
 
 _INTEGER = re.compile(r"0|-?[1-9]\d{0,14}")
@@ -30,7 +30,7 @@ def compare_integers(answer: str, reference: str) -> Verdict | None:
 
 
 def compare(answer: str, reference: str) -> tuple[Verdict, str]:
-    """Verdict and reason for an answer, both as `extract.clean` leaves them. May run for ever: see `pool.py`."""
+    """Verdict and reason for an answer, both as `answers.clean` leaves them. May run for ever: see `pool.py`."""
     verdict = compare_integers(answer, reference)
     if verdict is None:
         gold, value = _parse(reference), _parse(answer)

@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import NamedTuple
 
+from proofline.answers import clean, read_answer
 from proofline.grading.compare import compare, compare_integers, state
-from proofline.grading.extract import clean, read_answer
 from proofline.grading.pool import Outcome, Task, compare_all
 from proofline.records import Grade, Problem, Solution, Verdict
 
 GRADER = f"math-verify {version('math-verify')}"
 DEADLINE_SECONDS = 10.0
-"""Default for one comparison; a usual one takes 1 to 20 ms."""
+"""Default for one comparison, of CPU time; a usual one takes 1 to 20 ms."""
 
 
 class Judged(NamedTuple):

@@ -1,15 +1,16 @@
 """Comparisons in worker processes with a hard kill at a deadline. Never threads: see `compare.py`.
 
-SymPy can loop for ever on one answer, and no time-out inside a process stops it for certain. So each worker gets
-one comparison at a time; the one that a worker is on when the deadline passes is unparsed, the worker is killed,
-and a fresh one goes on with the rest. A worker that dies by itself or by another's hand (out of memory, SIGKILL) is
-replaced too, and its comparison is tried once more.
+SymPy can loop for ever on one answer, and no time-out in Python stops it for certain. So each worker gets one
+comparison at a time, and the kernel kills it when that has used up its CPU time: the comparison is unparsed and a
+fresh worker goes on with the rest. A worker that dies by another's hand (out of memory, SIGKILL) is replaced too, and
+its comparison is tried once more; one that neither works nor dies is killed from here after `STALL_FACTOR` deadlines.
 """
 
 from __future__ import annotations
 
 import json
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -27,6 +28,8 @@ Outcome = tuple[Verdict, str]
 
 STARTUP_SECONDS = 120.0
 """Deadline for a worker's imports; 0.8 s on an idle core."""
+STALL_FACTOR = 30
+"""Deadlines of CPU time that a worker gets by the clock: a machine that busy is a machine that hangs."""
 ATTEMPTS = 2
 """A comparison whose worker dies is given up after so many."""
 
@@ -57,7 +60,7 @@ class _Worker:
 
     def give(self, index: int, task: Task) -> None:
         self.task = index
-        self.expires = time.monotonic() + self.deadline_seconds
+        self.expires = time.monotonic() + STALL_FACTOR * self.deadline_seconds
         requests = cast(IO[str], self.process.stdin)
         requests.write(json.dumps(task) + "\n")
         requests.flush()
@@ -125,7 +128,7 @@ class _Pool:
         self.feed(worker)
 
     def lose(self, worker: _Worker) -> None:
-        """A worker died: its task goes back to the queue, or is unparsed after `ATTEMPTS` deaths."""
+        """A worker died: of its deadline, or its task goes back to the queue until `ATTEMPTS` have died on it."""
         index, status = worker.task, self.retire(worker)
         if index is None:
             self.failed_starts += 1
@@ -135,21 +138,20 @@ class _Pool:
                     f"`{sys.executable} -m proofline.grading.worker 10` shows why"
                 )
             return
+        if status == -signal.SIGPROF:
+            self.outcomes[index] = ("unparsed", f"timed out after {self.deadline_seconds:g}s of CPU time")
+            return
         self.attempts[index] = self.attempts.get(index, 0) + 1
         if self.attempts[index] < ATTEMPTS:
             self.waiting.appendleft(index)
         else:
             self.outcomes[index] = ("unparsed", f"the grading worker died {ATTEMPTS} times (exit status {status})")
 
-    def expire(self) -> None:
-        """Kill the workers whose deadline has passed; their task is unparsed, not tried again."""
+    def end_stalled(self) -> None:
+        """Kill and count as dead the workers that have not replied for too long."""
         now = time.monotonic()
         for worker in [worker for worker in self.workers if worker.expires <= now]:
-            if worker.task is None:
-                self.lose(worker)
-                continue
-            self.retire(worker)
-            self.outcomes[worker.task] = ("unparsed", f"timed out after {self.deadline_seconds:g}s")
+            self.lose(worker)
 
 
 def compare_all(tasks: Sequence[Task], *, workers: int, deadline_seconds: float) -> list[Outcome]:
@@ -164,5 +166,5 @@ def compare_all(tasks: Sequence[Task], *, workers: int, deadline_seconds: float)
             first = min(worker.expires for worker in pool.workers)
             for key, _ in pool.selector.select(max(0.0, first - time.monotonic())):
                 pool.hear(key.data)
-            pool.expire()
+            pool.end_stalled()
     return [pool.outcomes[index] for index in range(len(tasks))]

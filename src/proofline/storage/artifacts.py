@@ -1,4 +1,4 @@
-"""Text and JSON written whole or not at all, and the hash that names a model's weights.
+"""Text and JSON written whole or not at all.
 
 A file is written to a neighbour called `NAME.partial`, flushed to the disk and renamed into place, so a reader (or
 DVC) finds the old file, the new one or none, never half of one.
@@ -6,7 +6,6 @@ DVC) finds the old file, the new one or none, never half of one.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -14,10 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
-
-
-class ArtifactError(ValueError):
-    """A file or folder that is not what it should be."""
 
 
 @contextmanager
@@ -42,22 +37,6 @@ def write_text(path: Path | str, text: str) -> None:
 def write_json(path: Path | str, value: object) -> None:
     """Write a JSON file atomically, keys in their given order. NaN, our "undefined", becomes null: JSON has no NaN."""
     write_text(path, json.dumps(_without_nan(value), ensure_ascii=False, indent=2, allow_nan=False) + "\n")
-
-
-def weights_hash(folder: Path | str) -> str:
-    """16 hex digits of the SHA-256 over a model folder's `*.safetensors`: what `Solution.weights` holds.
-
-    File names and contents, in the order of the names; configuration and tokenizer do not count. Raises ArtifactError
-    where there is none.
-    """
-    files = sorted(Path(folder).glob("*.safetensors"))
-    if not files:
-        raise ArtifactError(f"{folder}: no *.safetensors here; expected a model saved with `save_pretrained`")
-    digest = hashlib.sha256()
-    for file in files:
-        with open(file, "rb") as contents:
-            digest.update(file.name.encode() + b"\0" + hashlib.file_digest(contents, "sha256").digest())
-    return digest.hexdigest()[:16]
 
 
 def _without_nan(value: object) -> object:

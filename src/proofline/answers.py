@@ -1,5 +1,7 @@
 r"""Find and read the final answer that a solution states. Text in, the answer's own text out.
 
+One reading for everything: the grader's candidates and the references of published problems.
+
 Only an explicit statement counts, in this order:
 
 1. `#### x` (GSM8K) or `\boxed{x}` (MATH), whichever stands last in the text;

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofline.grading.extract import clean, last_boxed, read_answer
+from proofline.answers import clean, last_boxed, read_answer
 
 
 @pytest.mark.parametrize(
