@@ -45,11 +45,13 @@ def test_pooled_rewards_knowing_the_easy_problems_and_within_does_not() -> None:
     assert within_estimate(right, scores, 0.95, 200, 0).value == 0.5
 
 
-def test_weights_repeat_candidates() -> None:
-    right, scores = np.array([1.0, 0.0, 0.0]), np.array([0.5, 0.7, 0.2])
-    assert auroc(right, scores, np.array([1.0, 2.0, 3.0])) == auroc(
-        right[[0, 1, 1, 2, 2, 2]], scores[[0, 1, 1, 2, 2, 2]]
-    )
+def test_the_pooled_interval_resamples_whole_problems() -> None:
+    """Copies of a candidate within its problem add no knowledge: the interval stays as wide."""
+    rng = np.random.default_rng(1)
+    right = (rng.random((80, 1)) < 0.5).astype(float)
+    scores = right + rng.normal(0, 1, right.shape)
+    once, copied = (pooled_estimate(right.repeat(n, 1), scores.repeat(n, 1), 0.95, 300, 0) for n in (1, 6))
+    assert copied == pytest.approx(once, abs=1e-9)
 
 
 def test_a_verifier_that_knows(study: Invented) -> None:

@@ -10,18 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofline.evaluation.selection import Floats
+from proofline.evaluation.selection import Floats, Ints
 from proofline.evaluation.statistics import Estimate, bootstrap_mean, percentile, resampled
 
 
-def auroc(right: Floats, scores: Floats, weights: Floats | None = None) -> float:
-    """AUROC of a set of candidates; `weights` repeat them. NaN unless there are right and wrong ones."""
-    order, group = np.unique(_ranked(scores.ravel()), return_inverse=True)
-    times = np.ones(right.size) if weights is None else weights.ravel()
-    hits = np.bincount(group, right.ravel() * times, len(order))
-    misses = np.bincount(group, (1 - right.ravel()) * times, len(order))
-    comparisons = hits.sum() * misses.sum()
-    return float((hits * (misses.cumsum() - misses / 2)).sum() / comparisons) if comparisons else float("nan")
+def auroc(right: Floats, scores: Floats) -> float:
+    """AUROC of one pot of candidates, of any shape. NaN unless there are right and wrong ones."""
+    return _auroc(right.ravel(), _levels(scores.ravel()), np.ones(right.size))
 
 
 def within_problem(right: Floats, scores: Floats) -> Floats:
@@ -41,16 +36,29 @@ def within_estimate(right: Floats, scores: Floats, confidence: float, resamples:
 
 def pooled_estimate(right: Floats, scores: Floats, confidence: float, resamples: int, seed: int) -> Estimate:
     """All candidates in one pot; whole problems are resampled."""
-    value = auroc(right, scores)
+    flat, levels = right.ravel(), _levels(scores.ravel())
     problems, samples = right.shape
+    value = _auroc(flat, levels, np.ones(right.size))
     if np.isnan(value):
         return Estimate(value, float("nan"), float("nan"))
     replicates = [
-        auroc(right, scores, np.repeat(np.bincount(row, minlength=problems).astype(float), samples))
+        _auroc(flat, levels, np.repeat(np.bincount(row, minlength=problems), samples))
         for rows in resampled(problems, resamples, seed)
         for row in rows
     ]
     return percentile(value, replicates, confidence)
+
+
+def _auroc(right: Floats, levels: Ints, times: Floats | Ints) -> float:
+    """`levels` rank the scores from 0, equal ones alike; `times` repeats each candidate. Linear in the candidates."""
+    hits = np.bincount(levels, right * times)
+    misses = np.bincount(levels, (1 - right) * times)
+    comparisons = hits.sum() * misses.sum()
+    return float((hits * (misses.cumsum() - misses / 2)).sum() / comparisons) if comparisons else float("nan")
+
+
+def _levels(scores: Floats) -> Ints:
+    return np.unique(_ranked(scores), return_inverse=True)[1]
 
 
 def _ranked(scores: Floats) -> Floats:
