@@ -1,0 +1,38 @@
+"""grade --policy P: samples of a policy (or the published candidates) -> data/grades/P.jsonl and P.json."""
+
+from __future__ import annotations
+
+import argparse
+
+from proofline.config import load_environment
+from proofline.grading import grade_all
+from proofline.grading.summary import summarise
+from proofline.records import Problem, Solution
+from proofline.storage.artifacts import write_json
+from proofline.storage.records import read_records, write_records
+from proofline.tracking import track
+
+SAMPLES = {"sft": "data/samples/sft.jsonl", "dpo": "data/samples/dpo.jsonl", "published": "data/published.jsonl"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--policy", required=True, choices=sorted(SAMPLES))
+    policy = parser.parse_args().policy
+    environment = load_environment()
+    with track("grade", sections={}, policy=policy) as run:
+        problems = {problem.id: problem for problem in read_records("data/problems/train.jsonl", Problem)}
+        grades = grade_all(
+            read_records(SAMPLES[policy], Solution),
+            problems,
+            workers=environment.grader_workers,
+            deadline_seconds=environment.grader_deadline_seconds,
+        )
+        summary = summarise(grades, problems)
+        write_records(f"data/grades/{policy}.jsonl", grades)
+        write_json(f"data/grades/{policy}.json", summary)
+        run.log_metrics(summary)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""prepare: problem sources -> data/problems/, demonstrations, published candidates and the curation report."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from proofline.config import load_environment, load_params
+from proofline.data.prepare import prepare
+from proofline.storage.artifacts import write_json
+from proofline.storage.records import write_records
+from proofline.storage.tables import read_table
+from proofline.tracking import track
+
+
+def main() -> None:
+    params, environment = load_params(), load_environment()
+    with track("prepare", sections={"prepare": params.prepare, "seed": params.seed}) as run:
+        prepared = prepare(params.prepare, params.seed, partial(read_table, environment.data_root))
+        for split, problems in prepared.splits.items():
+            write_records(f"data/problems/{split}.jsonl", problems)
+        write_records("data/demonstrations.jsonl", prepared.demonstrations)
+        write_records("data/published.jsonl", prepared.published.solutions)
+        write_records("data/critiques.jsonl", prepared.published.traces)
+        write_json("data/curation.json", prepared.report)
+        run.log_metrics(prepared.report)
+
+
+if __name__ == "__main__":
+    main()
