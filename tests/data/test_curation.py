@@ -59,6 +59,8 @@ def test_splits_are_disjoint_and_nothing_is_lost(problems: list[Problem]) -> Non
     assert len({wording(row.question) for row in kept}) == len(kept)
     assert len(kept) + curated.dropped.total() == curated.read.total() == len(problems)
     assert all(row.split == split for split, members in curated.splits.items() for row in members)
+    # Problems of one skeleton go to dev together, so none is dropped for a sibling there.
+    assert not any(reason == "skeleton_in_dev" for _, _, reason in curated.dropped)
     assert {wording(row.question) for row in problems if row.split == "test"} == {wording(r.question) for r in test}
 
 
