@@ -51,7 +51,7 @@ class Environment(BaseModel):
     grader_workers: Count = Field(default_factory=all_cores)
     """Grading processes."""
     grader_deadline_seconds: Annotated[float, Field(gt=0.0)] = 10.0
-    """A grading that takes longer is killed and its solution counted as unparsed, with that reason."""
+    """CPU seconds; a grading that needs more is killed and its solution counted as unparsed, with that reason."""
 
 
 def load_environment(variables: Mapping[str, str] | None = None, root: Path | None = None) -> Environment:
