@@ -1,9 +1,9 @@
-"""build_traces: graded samples of the policies, and published critiques -> data/traces.jsonl, data/traces.json."""
+"""build_traces: graded samples, published critiques -> data/traces.jsonl, its ledger, data/right_solutions.jsonl."""
 
 from __future__ import annotations
 
 from proofline.config import load_params
-from proofline.data.traces import build_traces
+from proofline.data.traces import build_traces, right_solutions
 from proofline.records import Grade, Problem, Solution, VerificationTrace
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import read_records, write_records
@@ -14,10 +14,13 @@ def main() -> None:
     params = load_params()
     with track("build_traces", sections={"traces": params.traces, "seed": params.seed}) as run:
         problems = {problem.id: problem for problem in read_records("data/problems/train.jsonl", Problem)}
-        graded = [pair for policy in ("sft", "dpo", "published") for pair in read_graded(policy)]
+        sft, own, published = (read_graded(policy) for policy in ("sft", "dpo", "published"))
         critiques = read_records("data/critiques.jsonl", VerificationTrace)
-        traces, ledger = build_traces(problems, graded, critiques, params.traces, params.seed)
+        traces, ledger = build_traces(problems, [*sft, *own, *published], critiques, params.traces, params.seed)
         write_records("data/traces.jsonl", traces)
+        solutions = right_solutions(problems, [*own, *published])
+        write_records("data/right_solutions.jsonl", solutions)
+        ledger["right_solutions"] = len(solutions)
         write_json("data/traces.json", ledger)
         run.log_metrics(ledger)
 

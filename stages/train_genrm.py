@@ -1,4 +1,4 @@
-"""train_genrm: models/dpo, data/traces.jsonl, data/demonstrations.jsonl -> models/genrm."""
+"""train_genrm: models/dpo, data/traces.jsonl, data/right_solutions.jsonl -> models/genrm."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ POLICY = Path("models/genrm")
 def main() -> None:
     params, execution = load_params(), Execution.of(load_environment())
     traces = read_records("data/traces.jsonl", VerificationTrace)
-    demonstrations = read_records("data/demonstrations.jsonl", Demonstration)
+    solutions = read_records("data/right_solutions.jsonl", Demonstration)
     sections = {"genrm": params.genrm, "prompts": params.prompts, "seed": params.seed}
     with track("train_genrm", sections=sections) as run:
         metrics = train_genrm(
-            Path("models/dpo"), traces, demonstrations, params.prompts, params.genrm, params.seed, POLICY, run,
+            Path("models/dpo"), traces, solutions, params.prompts, params.genrm, params.seed, POLICY, run,
             execution=execution,
         )  # fmt: skip
         run.log_metrics(metrics)

@@ -70,7 +70,7 @@ class Demonstration(Record):
     question: str
     solution: str
     style: str
-    """Who wrote it: `worked`, `compact`, … for the generator's styles, `reference` for a published solution."""
+    """Who wrote it: `worked` or `compact` (the generator's writers), `reference` (published), or the policy's name."""
 
 
 class Decoding(Record):

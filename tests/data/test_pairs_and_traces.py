@@ -13,7 +13,7 @@ from proofline.data.traces import build_traces, write_chain
 from proofline.records import Decoding, Grade, Problem, Solution, Verdict
 
 PROBLEM = Problem(
-    id="p", source="synthetic", family="word", split="train", question="Tom has 14 pens and buys 3 bags of 12, loses 9.",
+    id="p", source="synthetic", family="word", split="train", question="Tom has 14 pens, buys 3 bags of 12, loses 9.",
     solution="Bought: 3*12=36\nNow: 14+36=50\nLeft: 50-9=41\n#### 41", answer="41", skeleton="s",
 )  # fmt: skip
 DECODING = Decoding(temperature=0.7, top_p=1.0, max_new_tokens=64)
@@ -21,8 +21,8 @@ DECODING = Decoding(temperature=0.7, top_p=1.0, max_new_tokens=64)
 
 def solution(index: int, text: str, problem_id: str = "p") -> Solution:
     return Solution(
-        id=f"s{index}", problem_id=problem_id, policy="sft", weights="w", decoding=DECODING, sample_index=index, seed=index,
-        text=text, num_tokens=5, logprob=-1.0, finished=True,
+        id=f"s{index}", problem_id=problem_id, policy="sft", weights="w", decoding=DECODING, sample_index=index,
+        seed=index, text=text, num_tokens=5, logprob=-1.0, finished=True,
     )  # fmt: skip
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proofline.answers import read_answer
 from proofline.data.equations import compute, find_equations
 from proofline.data.synthetic import demonstrations, generate, generate_problems, skeleton_split, write_solution
 from proofline.data.synthetic.steps import evaluate
-from proofline.data.traces import final_answer
 
 
 @settings(max_examples=20, deadline=None)
@@ -24,7 +24,7 @@ def test_every_written_equation_is_true_and_leads_to_the_answer(seed: int, split
             equations = find_equations(text)
             assert equations, text
             assert all(equation.value == equation.right for equation in equations), text
-            assert final_answer(text) == problem.answer
+            assert read_answer(text).answer == problem.answer
         assert len(find_equations(problem.solution)) == len(derived.steps), problem.solution
 
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
+from proofline.answers import read_answer
 from proofline.config.schema import Prompts
 from proofline.data.equations import corrupt
 from proofline.data.prompts import Message, solution_messages, verification_messages
 from proofline.data.synthetic import generate, write_solution
 from proofline.data.synthetic.steps import Derived
-from proofline.data.traces import final_answer, write_chain
+from proofline.data.traces import write_chain
 from proofline.records import Problem
 
 STYLES = ("worked", "compact", "terse")
@@ -70,7 +71,7 @@ def verified(problem: Problem, derived: Derived, prompts: Prompts, rng: Random) 
     candidate = wrong or text
     if style == "terse":
         candidate = candidate.splitlines()[-1]
-    chain = write_chain(problem, candidate, final_answer(candidate), wrong is None)
+    chain = write_chain(problem, candidate, read_answer(candidate).answer, wrong is None)
     return [*verification_messages(problem.question, candidate, prompts), {"role": "assistant", "content": chain}]
 
 

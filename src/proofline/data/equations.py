@@ -14,7 +14,7 @@ from random import Random
 
 _NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
 _EQUATION = re.compile(
-    rf"(?<![\w.}}^\\])(?P<left>[($]*\$?{_NUMBER}[)%]*(?:\s*(?:[-+*/×÷x]|mod)\s*[($]*\$?{_NUMBER}[)%]*)+)"
+    rf"(?<![\w.}}^\\])(?P<left>(?:(?<!\S)-|\(+-)?[($]*\$?{_NUMBER}[)%]*(?:\s*(?:[-+*/×÷x]|mod)\s*[($]*\$?{_NUMBER}[)%]*)+)"
     rf"\s*=\s*\$?(?P<right>-?{_NUMBER})(?![\w(]|\s*/\s*\d)"
 )
 _OPERATIONS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: "%"}
@@ -75,6 +75,8 @@ def compute(expression: str) -> Fraction | None:
 def _value(node: ast.AST) -> Fraction:
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         return Fraction(str(node.value))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_value(node.operand)
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
         left, right = _value(node.left), _value(node.right)
         if isinstance(node.op, ast.Add):

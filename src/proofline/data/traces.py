@@ -4,6 +4,7 @@ A chain walks the candidate's equations beside those of the reference, stops at 
 in the verdict line of GenRM-CoT (Zhang et al. 2024, "Generative Verifiers"). It copies the candidate's equation
 before it states the expected one: a verifier that derives its own value first tends to restate that value as if
 it were the candidate's. Candidates are the policies' own right and wrong solutions, plus corrupted references.
+Beside the traces go right solutions: what the verifier is trained on so that it can still solve problems.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from random import Random
 
+from proofline.answers import read_answer
 from proofline.config.schema import Traces
 from proofline.data.equations import Equation, corrupt, find_equations
 from proofline.data.prompts import verdict
-from proofline.records import Grade, Problem, Solution, VerificationTrace, stable_id
+from proofline.records import Demonstration, Grade, Problem, Solution, VerificationTrace, stable_id
 
 
 def build_traces(
@@ -29,16 +31,22 @@ def build_traces(
     by_problem: dict[str, list[VerificationTrace]] = defaultdict(list)
     seen: set[tuple[str, str]] = set()
     ledger: Counter[str] = Counter()
+    labels: dict[str, bool] = {}
     for solution, grade in graded:
         ledger["candidates"] += 1
+        labels[solution.id] = grade.verdict == "correct"
         if (solution.problem_id, solution.text) in seen:
             ledger["dropped_same_text"] += 1
             continue
         seen.add((solution.problem_id, solution.text))
-        label = grade.verdict == "correct"
         problem = problems[solution.problem_id]
-        by_problem[problem.id].append(program_trace(problem, solution.id, solution.text, grade.extracted, label))
+        by_problem[problem.id].append(
+            program_trace(problem, solution.id, solution.text, grade.extracted, labels[solution.id])
+        )
     for trace in critiques:
+        if labels.get(trace.solution_id, trace.label) != trace.label:
+            ledger["dropped_critique_against_grade"] += 1
+            continue
         by_problem[trace.problem_id].append(trace)
         ledger["critiques"] += 1
     chosen: list[VerificationTrace] = []
@@ -51,6 +59,25 @@ def build_traces(
         ledger[f"{trace.origin}_{'yes' if trace.label else 'no'}"] += 1
     ledger["traces"] = len(balanced)
     return balanced, dict(ledger)
+
+
+def right_solutions(problems: Mapping[str, Problem], graded: Iterable[tuple[Solution, Grade]]) -> list[Demonstration]:
+    """The distinct right solutions: a verifier trained on its policy's own, beside traces, stays that policy."""
+    rows: dict[str, Demonstration] = {}
+    for solution, grade in graded:
+        if grade.verdict == "correct":
+            row_id = stable_id("right solution", solution.problem_id, solution.text)
+            rows.setdefault(
+                row_id,
+                Demonstration(
+                    id=row_id,
+                    problem_id=solution.problem_id,
+                    question=problems[solution.problem_id].question,
+                    solution=solution.text,
+                    style=solution.policy,
+                ),
+            )
+    return list(rows.values())
 
 
 def _balanced(traces: list[VerificationTrace], limit: int, seed: int) -> list[VerificationTrace]:
@@ -70,17 +97,9 @@ def _corrupted(problem: Problem, count: int, seed: int) -> list[VerificationTrac
     rng = Random(f"corrupted {seed} {problem.id}")
     copies = {corrupt(problem.solution, problem.question, rng) for _ in range(count)} - {None}
     return [
-        program_trace(problem, f"corrupted-{stable_id(problem.id, copy)}", copy, final_answer(copy), label=False)
+        program_trace(problem, f"corrupted-{stable_id(problem.id, copy)}", copy, read_answer(copy).answer, label=False)
         for copy in sorted(copy for copy in copies if copy)
     ]
-
-
-def final_answer(solution: str) -> str:
-    """What stands on the closing line of a written solution: `#### 42` or `\\boxed{42}`."""
-    last = solution.rstrip().splitlines()[-1]
-    if r"\boxed{" in last:
-        return last[last.index(r"\boxed{") + 7 : last.rindex("}")]
-    return last.removeprefix("#### ")
 
 
 def program_trace(
