@@ -2,8 +2,8 @@
 
 A template skeleton belongs to one split for ever, by its hash, so no problem of the test split shares its
 story line or exercise form with a training problem, whatever the seed. Training problems come with
-demonstrations by two kinds of writers, half and half: `worked` (every step on its own line) and `compact`
-(the whole derivation in one expression). Both are right; the second is harder to imitate without a slip.
+demonstrations by two kinds of writers: two thirds `worked` (every step on its own line), one third `compact` (the whole
+derivation in one expression). Both are right; the second is harder to imitate without a slip.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from proofline.data.synthetic.steps import Derived, evaluate, expression, nested
 from proofline.data.synthetic.word import word_problem
 from proofline.records import Demonstration, Problem, Split, stable_id
 
-STYLES = ("worked", "compact")
+WRITERS = ("worked", "worked", "compact")
 
 
 def skeleton_split(template: str) -> Split:
@@ -93,7 +93,7 @@ def demonstrations(problems: Iterable[Problem], seed: int) -> Iterator[Demonstra
             derivations[problem.id] = derived
             missing.discard(problem.id)
     for problem in wanted:
-        style = STYLES[int(stable_id("style", problem.id), 16) % 2]
+        style = WRITERS[int(stable_id("style", problem.id), 16) % len(WRITERS)]
         text = write_solution(derivations[problem.id], style)
         yield Demonstration(
             id=stable_id("demonstration", problem.id, style),
