@@ -75,17 +75,20 @@ def plan_batch(batch_size: int, world_size: int, micro_batch: int | None) -> Bat
 def order_rows(lengths: Sequence[int], epochs: float, batch_size: int, seed: int) -> np.ndarray:
     """Indices of the rows in training order, (steps * batch_size,): whole batches, the last one filled up.
 
-    Each epoch is a new shuffle; the last batch is completed from a further shuffle, so that every step has the
-    full batch. Within a group of batches the rows are sorted by length, then the batches of the group shuffled.
+    Each epoch is a new shuffle, and a batch that an epoch leaves unfilled is filled by the next. Within a group of
+    batches of an epoch the rows are sorted by length, then the batches of the group are shuffled.
     """
     generator = np.random.default_rng(int(stable_id("row order", seed), 16))
     sizes = np.asarray(lengths)
-    steps = max(1, math.ceil(epochs * len(sizes) / batch_size - 1e-9))
-    shuffles = math.ceil(steps * batch_size / len(sizes))
-    stream = np.concatenate([generator.permutation(len(sizes)) for _ in range(shuffles)])[: steps * batch_size]
+    rows = len(sizes)
+    steps = max(1, math.ceil(epochs * rows / batch_size - 1e-9))
+    shuffles = math.ceil(steps * batch_size / rows)
+    stream = np.concatenate([generator.permutation(rows) for _ in range(shuffles)])[: steps * batch_size]
+    epoch_ends = [math.ceil(epoch * rows / batch_size) * batch_size for epoch in range(1, shuffles)]
     ordered = []
-    for start in range(0, len(stream), BATCHES_PER_GROUP * batch_size):
-        group = stream[start : start + BATCHES_PER_GROUP * batch_size]
-        group = group[np.argsort(sizes[group], kind="stable")]
-        ordered.append(generator.permutation(group.reshape(-1, batch_size)).reshape(-1))
+    for epoch in np.split(stream, epoch_ends):
+        for start in range(0, len(epoch), BATCHES_PER_GROUP * batch_size):
+            group = epoch[start : start + BATCHES_PER_GROUP * batch_size]
+            group = group[np.argsort(sizes[group], kind="stable")]
+            ordered.append(generator.permutation(group.reshape(-1, batch_size)).reshape(-1))
     return np.concatenate(ordered)

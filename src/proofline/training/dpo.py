@@ -7,6 +7,7 @@ the first step, so no second model is held. `sft_weight` adds the log-likelihood
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,14 @@ from proofline.data.prompts import solution_messages
 from proofline.records import PreferencePair
 from proofline.training.batching import schedule_rows
 from proofline.training.checkpoints import checkpoint_folder
-from proofline.training.execution import AS_IT_COMES, Execution
+from proofline.training.execution import AS_IT_COMES, Execution, prepare_process
 from proofline.training.loop import fit, trl_arguments
-from proofline.training.policy import load_policy
+from proofline.training.policy import load_policy, partial
 from proofline.training.tokens import refuse_empty, render_turns
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase, TrainingArguments
 
     from proofline.tracking import Run
 
@@ -39,11 +41,11 @@ def train_dpo(
     execution: Execution = AS_IT_COMES,
 ) -> dict[str, float]:
     """Train the policy in `policy_dir` on preference pairs into `out_dir`. Returns the closing metrics."""
-    from datasets import Dataset
+    prepare_process(execution)
     from trl.trainer.dpo_config import DPOConfig
     from trl.trainer.dpo_trainer import DPOTrainer
 
-    policy = load_policy(policy_dir, execution.threads)
+    policy = load_policy(policy_dir)
     texts = render_pairs(policy.tokenizer, pairs, prompts)
     kept = sorted(
         (length, row)
@@ -54,17 +56,33 @@ def train_dpo(
     rows = [texts[row] for _, row in kept]
     schedule = schedule_rows([length for length, _ in kept], section, seed, execution.micro_batch)
     checkpoints = checkpoint_folder(execution.checkpoints, "train_dpo", section, seed, policy_dir, rows)
+    arguments = DPOConfig(
+        **trl_arguments(section, schedule, seed, execution, checkpoints or partial(out_dir)), **loss_arguments(section)
+    )
+    exchange = out_dir.with_name(out_dir.name + ".pairs.partial")
     trainer = DPOTrainer(
         model=policy.model,
         processing_class=policy.tokenizer,
-        args=DPOConfig(**trl_arguments(section, schedule, seed, execution, checkpoints), **loss_arguments(section)),
-        train_dataset=Dataset.from_list(rows),
+        args=arguments,
+        train_dataset=shared_dataset(rows, exchange, arguments),
     )
     # By now the trainer holds the reference log-probabilities, from one pass over the pairs in order of length.
     trainer.train_dataset = trainer.train_dataset.select(schedule.order)
-    counts = {"pairs": len(rows), "pairs_dropped": len(pairs) - len(rows)}
     curves = ("loss", "rewards/margins", "rewards/accuracies", "logps/chosen", "logps/rejected")
-    return counts | fit(trainer, schedule, policy, checkpoints, out_dir, run, curves)
+    metrics = fit(trainer, schedule, policy, checkpoints, out_dir, run, curves)
+    shutil.rmtree(exchange, ignore_errors=True)
+    return {"pairs": len(rows), "pairs_dropped": len(pairs) - len(rows)} | metrics
+
+
+def shared_dataset(rows: list[dict[str, str]], folder: Path, arguments: TrainingArguments) -> Dataset:
+    """The rows as a data set on disk: TRL's processes hand each other the reference log-probabilities beside it."""
+    from datasets import Dataset, load_from_disk
+
+    with arguments.main_process_first(local=False):
+        if arguments.process_index == 0:
+            shutil.rmtree(folder, ignore_errors=True)
+            Dataset.from_list(rows).save_to_disk(str(folder))
+    return load_from_disk(str(folder))
 
 
 def render_pairs(

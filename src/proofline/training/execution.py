@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,3 +37,28 @@ class Execution:
 
 
 AS_IT_COMES = Execution()
+
+
+def prepare_process(execution: Execution) -> None:
+    """Settings of the process, made before the heavy imports, which they speed up."""
+    # A third of a million objects are made by the imports and stay: looking at them again and again costs 1 s of 6 s.
+    gc.set_threshold(100_000, 50, 50)
+    if not sys.stderr.isatty():
+        os.environ.setdefault("TQDM_DISABLE", "1")
+    keep_freed_memory()
+    if execution.threads:
+        import torch
+
+        torch.set_num_threads(execution.threads)
+
+
+def keep_freed_memory() -> None:
+    """Ask the C library to keep large freed blocks: every step frees and asks again for the same activations.
+
+    By default glibc returns them to the system, which hands them out again zeroed, page by page. Keeping them takes
+    10 to 30% off the time of a step of the tiny policy on one core (236 to 168 ms at 16 rows of 160 tokens).
+    """
+    trim_threshold, mmap_threshold = -1, -3  # mallopt(3)
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(mmap_threshold, 1 << 30)
+        mallopt(trim_threshold, (1 << 31) - 1)

@@ -18,7 +18,7 @@ import numpy as np
 from proofline.config.schema import Genrm, Prompts
 from proofline.data.prompts import solution_messages, verification_messages
 from proofline.records import Demonstration, VerificationTrace, stable_id
-from proofline.training.execution import AS_IT_COMES, Execution
+from proofline.training.execution import AS_IT_COMES, Execution, prepare_process
 from proofline.training.policy import load_policy
 from proofline.training.sft import fit_completions
 from proofline.training.tokens import TokenRow, TrainingDataError, drop_longer, encode_rows
@@ -40,7 +40,8 @@ def train_genrm(
     execution: Execution = AS_IT_COMES,
 ) -> dict[str, float]:
     """Train the policy in `policy_dir` into a verifier in `out_dir`. Returns the closing metrics."""
-    policy = load_policy(policy_dir, execution.threads)
+    prepare_process(execution)
+    policy = load_policy(policy_dir)
     asked = [verification_messages(row.question, row.candidate, prompts) for row in traces]
     all_traces = encode_rows(policy.tokenizer, asked, [row.chain for row in traces])
     kept_traces = drop_longer(all_traces, section.max_length, "verification traces")

@@ -29,16 +29,20 @@ if TYPE_CHECKING:
 POINTS_ON_A_CURVE = 50
 
 
+class DivergenceError(ValueError):
+    """The training left the numbers."""
+
+
 def trl_arguments(
-    section: Training, schedule: Schedule, seed: int, execution: Execution, checkpoints: Path | None
+    section: Training, schedule: Schedule, seed: int, execution: Execution, work_dir: Path
 ) -> dict[str, Any]:
-    """The arguments that all TRL configurations share. Without `checkpoints` nothing is saved on the way."""
+    """The arguments that all TRL configurations share. Nothing but checkpoints is written to `work_dir`."""
     import torch
 
     on_cpu = not torch.cuda.is_available()
     return {
-        "output_dir": str(checkpoints or "checkpoints"),
-        "save_strategy": "steps" if checkpoints else "no",
+        "output_dir": str(work_dir),
+        "save_strategy": "steps" if execution.checkpoints else "no",
         "save_steps": execution.save_steps,
         "save_total_limit": 2,
         "seed": seed,
@@ -92,14 +96,15 @@ def fit(
     began = time.perf_counter()
     trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
     seconds = time.perf_counter() - began
+    last = next(point for point in reversed(trainer.state.log_history) if "loss" in point)
+    if not math.isfinite(last["loss"]):
+        raise DivergenceError(
+            f"The loss is {last['loss']} at step {last['step']} of {schedule.steps}; nothing was written to {out_dir}. "
+            f"Lower the learning rate ({trainer.args.learning_rate}) or lengthen the warm-up in params.yaml."
+        )
     export_policy(trainer, policy, out_dir)
     if checkpoints:
         shutil.rmtree(checkpoints, ignore_errors=True)
-    last = next(point for point in reversed(trainer.state.log_history) if "num_tokens" in point)
-    costs = {
-        "steps": schedule.steps,
-        "tokens": last["num_tokens"],
-        "seconds": seconds,
-        "mean_tokens_per_second": last["num_tokens"] / seconds,
-    }
+    tokens = next(point["num_tokens"] for point in reversed(trainer.state.log_history) if "num_tokens" in point)
+    costs = {"steps": schedule.steps, "tokens": tokens, "seconds": seconds, "mean_tokens_per_second": tokens / seconds}
     return {f"final_{curve}": last[curve] for curve in curves} | costs

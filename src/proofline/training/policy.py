@@ -33,8 +33,8 @@ class Policy:
     """Number format of the folder."""
 
 
-def load_policy(folder: Path, threads: int | None) -> Policy:
-    """Load for training on this machine, with so many CPU threads (None: PyTorch's choice)."""
+def load_policy(folder: Path) -> Policy:
+    """Load for training on this machine."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -42,8 +42,6 @@ def load_policy(folder: Path, threads: int | None) -> Policy:
         raise PolicyError(
             f"{folder} is not a policy: it has no config.json. Run the stage that makes it (`dvc repro`)."
         )
-    if threads:
-        torch.set_num_threads(threads)
     # On a CPU plain attention is faster than the fused kernel, whose backward pass is slow: 12.6k against 8.1k tokens/s
     # on one core at 16 rows of 96 tokens, 10.1k against 7.4k at 256 tokens.
     attention = "sdpa" if torch.cuda.is_available() else "eager"
@@ -62,10 +60,14 @@ def export_policy(trainer: Trainer, policy: Policy, out_dir: Path) -> None:
             for name, tensor in weights.items()
             if name not in model.all_tied_weights_keys
         }
-        partial = out_dir.with_name(out_dir.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        model.to(policy.stored).save_pretrained(partial, state_dict=once)
-        policy.tokenizer.save_pretrained(partial)
+        shutil.rmtree(partial(out_dir), ignore_errors=True)
+        model.to(policy.stored).save_pretrained(partial(out_dir), state_dict=once)
+        policy.tokenizer.save_pretrained(partial(out_dir))
         shutil.rmtree(out_dir, ignore_errors=True)
-        os.replace(partial, out_dir)
+        os.replace(partial(out_dir), out_dir)
     trainer.accelerator.wait_for_everyone()
+
+
+def partial(out_dir: Path) -> Path:
+    """Where an output is made before it takes its place."""
+    return out_dir.with_name(out_dir.name + ".partial")

@@ -14,9 +14,9 @@ from proofline.data.prompts import solution_messages
 from proofline.records import Demonstration
 from proofline.training.batching import schedule_rows
 from proofline.training.checkpoints import checkpoint_folder
-from proofline.training.execution import AS_IT_COMES, Execution
+from proofline.training.execution import AS_IT_COMES, Execution, prepare_process
 from proofline.training.loop import fit, trl_arguments
-from proofline.training.policy import Policy, load_policy
+from proofline.training.policy import Policy, load_policy, partial
 from proofline.training.tokens import TokenRow, drop_longer, encode_rows
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def train_sft(
     execution: Execution = AS_IT_COMES,
 ) -> dict[str, float]:
     """Train the policy in `policy_dir` on demonstrations into `out_dir`. Returns the closing metrics."""
-    policy = load_policy(policy_dir, execution.threads)
+    prepare_process(execution)
+    policy = load_policy(policy_dir)
     questions = [solution_messages(row.question, prompts) for row in demonstrations]
     rows = encode_rows(policy.tokenizer, questions, [row.solution for row in demonstrations])
     kept = drop_longer(rows, section.max_length, "demonstrations")
@@ -65,7 +66,7 @@ def fit_completions(
         model=policy.model,
         processing_class=policy.tokenizer,
         args=SFTConfig(
-            **trl_arguments(section, schedule, seed, execution, checkpoints),
+            **trl_arguments(section, schedule, seed, execution, checkpoints or partial(out_dir)),
             dataset_kwargs={"skip_prepare_dataset": True},
         ),
         train_dataset=Dataset.from_dict(tokens).select(schedule.order),

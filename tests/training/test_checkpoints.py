@@ -1,0 +1,74 @@
+"""A training that is killed resumes and ends with the same bits; two processes do what one does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import training_rows
+from training_rows import SFT, Recorded, training
+
+from proofline.storage.weights import weights_hash
+from proofline.training.checkpoints import MARKER, checkpoint_folder, last_complete
+from proofline.training.execution import Execution
+
+
+def in_a_process(*arguments: object, launcher: tuple[str, ...] = ()) -> int:
+    """Run one training as a script; returns its exit status."""
+    command = [sys.executable, *launcher, training_rows.__file__, *map(str, arguments)]
+    return subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True).returncode
+
+
+def test_a_checkpoint_without_its_marker_does_not_exist(tmp_path: Path) -> None:
+    for steps, complete in ((2, True), (10, True), (12, False)):
+        folder = tmp_path / f"checkpoint-{steps}"
+        folder.mkdir()
+        if complete:
+            (folder / MARKER).touch()
+    assert last_complete(tmp_path) == tmp_path / "checkpoint-10"
+    assert last_complete(tmp_path / "elsewhere") is None
+
+
+def test_another_recipe_seed_or_set_of_rows_is_another_folder(tiny_policy: Path, tmp_path: Path) -> None:
+    longer = SFT.model_copy(update={"epochs": 2.0})
+    folders = [
+        checkpoint_folder(tmp_path, "train_sft", section, seed, tiny_policy, rows)
+        for section, seed, rows in ((SFT, 0, ["a"]), (longer, 0, ["a"]), (SFT, 1, ["a"]), (SFT, 0, ["b"]))
+    ]
+    assert len(set(folders)) == 4
+    assert checkpoint_folder(None, "train_sft", SFT, 0, tiny_policy, ["a"]) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sft", "dpo"])
+def test_killed_and_resumed_is_bit_identical_to_undisturbed(name: str, tiny_policy: Path, tmp_path: Path) -> None:
+    undisturbed, out_dir, checkpoints = tmp_path / "undisturbed", tmp_path / "out", tmp_path / "checkpoints"
+    training(name, tiny_policy)(0, undisturbed, Recorded(), execution=Execution(threads=1, micro_batch=4))
+
+    assert in_a_process(name, tiny_policy, out_dir, 1, 4, checkpoints, 3) == -signal.SIGKILL
+    (saved,) = checkpoints.glob("*/*/checkpoint-*")
+    assert saved.name == "checkpoint-2"
+    assert not out_dir.exists()
+
+    half_written = saved.with_name("checkpoint-3")
+    half_written.mkdir()
+    (half_written / "model.safetensors").write_bytes(b"half a file")
+    run = Recorded()
+    execution = Execution(threads=1, micro_batch=4, checkpoints=checkpoints, save_steps=2)
+    training(name, tiny_policy)(0, out_dir, run, execution=execution)
+    assert [step for step, _ in run.curves] == [3, 4]
+    assert weights_hash(out_dir) == weights_hash(undisturbed)
+    assert not list(checkpoints.glob("*/*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sft", "dpo"])
+def test_two_processes_take_the_same_steps_as_one(name: str, tiny_policy: Path, tmp_path: Path) -> None:
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    assert in_a_process(name, tiny_policy, tmp_path / "one", 1, 4, "", 0) == 0
+    assert in_a_process(name, tiny_policy, tmp_path / "two", 1, 4, "", 0, launcher=torchrun) == 0
+    assert weights_hash(tmp_path / "one") == weights_hash(tmp_path / "two")

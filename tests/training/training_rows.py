@@ -1,0 +1,95 @@
+"""Small rows and recipes for the three trainings; run as a script, one training in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from proofline.config.schema import Dpo, Genrm, Prompts, Sft
+from proofline.data.synthetic import demonstrations as write_demonstrations
+from proofline.data.synthetic import generate_problems
+from proofline.records import Demonstration, PreferencePair, VerificationTrace
+from proofline.training.dpo import train_dpo
+from proofline.training.execution import Execution
+from proofline.training.genrm import train_genrm
+from proofline.training.sft import train_sft
+
+PROMPTS = Prompts(solution="{question}", verification="{question}\nSolution:\n{candidate}\nVerify.")
+COMMON = {
+    "epochs": 1.0, "learning_rate": 1e-3, "warmup_ratio": 0.0, "batch_size": 8, "max_length": 512,
+    "weight_decay": 0.0, "max_grad_norm": 1.0, "precision": "bf16",
+}  # fmt: skip
+SFT = Sft.model_validate(COMMON)
+DPO = Dpo.model_validate(COMMON | {"beta": 0.1, "loss": "sigmoid", "sft_weight": 0.0})
+GENRM = Genrm.model_validate(COMMON | {"solution_weight": 0.25})
+Train = Callable[..., dict[str, float]]
+
+
+class Recorded:
+    """A run that keeps what it is told, and can end its process at a step, as a power cut does."""
+
+    def __init__(self, kill_at: int | None = None) -> None:
+        self.curves: list[tuple[int | None, dict[str, float]]] = []
+        self.kill_at = kill_at
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        self.curves.append((step, dict(metrics)))
+        if step is not None and step == self.kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def log_params(self, params: Mapping[str, object]) -> None: ...
+
+    def log_artifact(self, path: Path | str, folder: str = "") -> None: ...
+
+    def set_tag(self, name: str, value: str) -> None: ...
+
+    def at(self, step: int) -> dict[str, float]:
+        return next(metrics for logged, metrics in self.curves if logged == step)
+
+
+def some_demonstrations(count: int = 32) -> list[Demonstration]:
+    return list(write_demonstrations(generate_problems("train", count, seed=0), seed=0))[:count]
+
+
+def some_pairs(count: int = 32) -> list[PreferencePair]:
+    return [
+        PreferencePair(
+            id=row.id, problem_id=row.problem_id, question=row.question, chosen_id="right", rejected_id="wrong",
+            chosen=row.solution, rejected=row.solution.replace("=", "= 7"), rule="random",
+        )
+        for row in some_demonstrations(count)
+    ]  # fmt: skip
+
+
+def some_traces(count: int = 32) -> list[VerificationTrace]:
+    return [
+        VerificationTrace(
+            id=row.id, problem_id=row.problem_id, solution_id="s", question=row.question, candidate=row.solution,
+            chain=f"{row.solution}\nVerification: Is the answer correct (Yes/No)? Yes", label=True, origin="program",
+        )
+        for row in some_demonstrations(count)
+    ]  # fmt: skip
+
+
+def training(name: str, policy_dir: Path) -> Train:
+    """A training that waits for (seed, out_dir, run, execution=...)."""
+    if name == "sft":
+        return partial(train_sft, policy_dir, some_demonstrations(), PROMPTS, SFT)
+    if name == "dpo":
+        return partial(train_dpo, policy_dir, some_pairs(), PROMPTS, DPO)
+    return partial(train_genrm, policy_dir, some_traces(), some_demonstrations(), PROMPTS, GENRM)
+
+
+if __name__ == "__main__":
+    name, policy_dir, out_dir, threads, micro_batch, checkpoints, kill_at = sys.argv[1:]
+    training(name, Path(policy_dir))(
+        0, Path(out_dir), Recorded(int(kill_at) or None),
+        execution=Execution(
+            threads=int(threads), micro_batch=int(micro_batch), save_steps=2,
+            checkpoints=Path(checkpoints) if checkpoints else None,
+        ),
+    )  # fmt: skip
