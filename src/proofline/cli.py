@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from proofline.registry.commands import add_registry_commands
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's error is one message on stderr and exit status 1."""
@@ -59,6 +61,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     pretrain = commands.add_parser("pretrain", help="make the bundled base anew by the recipe base.pretraining")
     pretrain.set_defaults(run=run_pretrain)
+
+    add_registry_commands(commands)
 
     graph = commands.add_parser("graph", help="draw the stage graph of dvc.yaml")
     graph.add_argument(

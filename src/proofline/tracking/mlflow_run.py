@@ -41,7 +41,7 @@ def open_experiment(uri: str, artifact_root: Path) -> tuple[Any, str]:
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
-    client = MlflowClient(uri)
+    client = MlflowClient(uri, registry_uri=uri)  # else the registry would be the working directory's
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
         location = None if uri.startswith("http") else artifact_root.as_uri()
