@@ -2,7 +2,7 @@
 
 A template skeleton belongs to one split for ever, by its hash, so no problem of the test split shares its
 story line or exercise form with a training problem, whatever the seed. Training problems come with
-demonstrations by two kinds of writers: two thirds `worked` (every step on its own line), one third `compact` (the whole
+demonstrations by two kinds of writers: three fifths `worked` (every step on its own line), two fifths `compact` (the whole
 derivation in one expression). Both are right; the second is harder to imitate without a slip.
 """
 
@@ -18,7 +18,7 @@ from proofline.data.synthetic.steps import Derived, evaluate, expression, nested
 from proofline.data.synthetic.word import word_problem
 from proofline.records import Demonstration, Problem, Split, stable_id
 
-WRITERS = ("worked", "worked", "compact")
+WRITERS = ("worked", "compact", "worked", "compact", "worked")
 
 
 def skeleton_split(template: str) -> Split:
