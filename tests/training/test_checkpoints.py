@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,11 @@ from proofline.storage.weights import weights_hash
 from proofline.training.checkpoints import MARKER, checkpoint_folder, last_complete
 from proofline.training.execution import Execution
 
+FOUR_ROWS = Execution(threads=1, micro_batch=4)
+
 
 def in_a_process(*arguments: object, launcher: tuple[str, ...] = ()) -> int:
-    """Run one training as a script; returns its exit status."""
+    """Run trainings as a script; returns its exit status."""
     command = [sys.executable, *launcher, training_rows.__file__, *map(str, arguments)]
     return subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True).returncode
 
@@ -46,29 +49,29 @@ def test_another_recipe_seed_or_set_of_rows_is_another_folder(tiny_policy: Path,
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["sft", "dpo"])
 def test_killed_and_resumed_is_bit_identical_to_undisturbed(name: str, tiny_policy: Path, tmp_path: Path) -> None:
-    undisturbed, out_dir, checkpoints = tmp_path / "undisturbed", tmp_path / "out", tmp_path / "checkpoints"
-    training(name, tiny_policy)(0, undisturbed, Recorded(), execution=Execution(threads=1, micro_batch=4))
+    checkpoints = tmp_path / "checkpoints"
+    training(name, tiny_policy)(0, tmp_path / "undisturbed", Recorded(), execution=FOUR_ROWS)
 
-    assert in_a_process(name, tiny_policy, out_dir, 1, 4, checkpoints, 3) == -signal.SIGKILL
+    assert in_a_process(name, tiny_policy, tmp_path, 4, checkpoints, 3) == -signal.SIGKILL
     (saved,) = checkpoints.glob("*/*/checkpoint-*")
     assert saved.name == "checkpoint-2"
-    assert not out_dir.exists()
+    assert not (tmp_path / name).exists()
 
     half_written = saved.with_name("checkpoint-3")
     half_written.mkdir()
     (half_written / "model.safetensors").write_bytes(b"half a file")
     run = Recorded()
-    execution = Execution(threads=1, micro_batch=4, checkpoints=checkpoints, save_steps=2)
-    training(name, tiny_policy)(0, out_dir, run, execution=execution)
+    resumable = replace(FOUR_ROWS, checkpoints=checkpoints, save_steps=2)
+    training(name, tiny_policy)(0, tmp_path / name, run, execution=resumable)
     assert [step for step, _ in run.curves] == [3, 4]
-    assert weights_hash(out_dir) == weights_hash(undisturbed)
+    assert weights_hash(tmp_path / name) == weights_hash(tmp_path / "undisturbed")
     assert not list(checkpoints.glob("*/*"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["sft", "dpo"])
-def test_two_processes_take_the_same_steps_as_one(name: str, tiny_policy: Path, tmp_path: Path) -> None:
+def test_two_processes_take_the_same_steps_as_one(tiny_policy: Path, tmp_path: Path) -> None:
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    assert in_a_process(name, tiny_policy, tmp_path / "one", 1, 4, "", 0) == 0
-    assert in_a_process(name, tiny_policy, tmp_path / "two", 1, 4, "", 0, launcher=torchrun) == 0
-    assert weights_hash(tmp_path / "one") == weights_hash(tmp_path / "two")
+    assert in_a_process("sft,dpo", tiny_policy, tmp_path / "two", 4, "", 0, launcher=torchrun) == 0
+    for name in ("sft", "dpo"):
+        training(name, tiny_policy)(0, tmp_path / "one" / name, Recorded(), execution=FOUR_ROWS)
+        assert weights_hash(tmp_path / "one" / name) == weights_hash(tmp_path / "two" / name)

@@ -1,4 +1,4 @@
-"""Small rows and recipes for the three trainings; run as a script, one training in a process of its own."""
+"""Small rows and recipes for the three trainings; run as a script, trainings in a process of their own."""
 
 from __future__ import annotations
 
@@ -85,11 +85,9 @@ def training(name: str, policy_dir: Path) -> Train:
 
 
 if __name__ == "__main__":
-    name, policy_dir, out_dir, threads, micro_batch, checkpoints, kill_at = sys.argv[1:]
-    training(name, Path(policy_dir))(
-        0, Path(out_dir), Recorded(int(kill_at) or None),
-        execution=Execution(
-            threads=int(threads), micro_batch=int(micro_batch), save_steps=2,
-            checkpoints=Path(checkpoints) if checkpoints else None,
-        ),
-    )  # fmt: skip
+    names, policy_dir, out_dir, micro_batch, checkpoints, kill_at = sys.argv[1:]
+    execution = Execution(
+        threads=1, micro_batch=int(micro_batch), save_steps=2, checkpoints=Path(checkpoints) if checkpoints else None
+    )
+    for name in names.split(","):
+        training(name, Path(policy_dir))(0, Path(out_dir) / name, Recorded(int(kill_at)), execution=execution)
