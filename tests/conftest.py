@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# On a busy machine an example takes as long as it takes: that says nothing about the code.
+settings.register_profile("proofline", deadline=None)
+settings.load_profile("proofline")
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from source_graph import REPOSITORY, closure, modules, only_text
 
 from proofline.config.schema import Params
 
-GRAPH: dict[str, Any] = YAML(typ="safe", pure=True).load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+GRAPH: dict[str, Any] = YAML(typ="safe").load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in GRAPH.items()}
 
 # Rooms that run inside stages and cannot change what they write, each with the reason.

@@ -65,7 +65,7 @@ def reproduced(copy: Path, run: Run) -> Path:
 
 
 def lock(folder: Path) -> dict[str, dict]:
-    stages: dict[str, dict] = YAML(typ="safe", pure=True).load((folder / "dvc.lock").read_text())["stages"]
+    stages: dict[str, dict] = YAML(typ="safe").load((folder / "dvc.lock").read_text())["stages"]
     return stages
 
 

@@ -45,8 +45,7 @@ def parse_params(values: object, path: Path | str = "params.yaml") -> Params:
 def read_yaml(path: Path | str) -> object:
     """Plain values of a YAML 1.2 file. Raises ParamsError where there is no such file or it is not YAML."""
     try:
-        # The pure parser: the C library behind the default one reads YAML 1.1.
-        return YAML(typ="safe", pure=True).load(Path(path).read_text(encoding="utf-8"))
+        return YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         where = Path(path).absolute().parent
         raise ParamsError(
