@@ -53,7 +53,11 @@ def build_parser() -> argparse.ArgumentParser:
 
     ui = commands.add_parser("ui", help="open the MLflow UI on this repository's runs")
     ui.add_argument("--port", type=int, default=5000)
+    ui.add_argument("--open", action="store_true", help="open a browser on the runs of the last reproduction")
     ui.set_defaults(run=run_ui)
+
+    runs = commands.add_parser("runs", help="the runs behind the present results: which stage ran, which was restored")
+    runs.set_defaults(run=run_runs)
 
     readme = commands.add_parser("readme", help="put the report's results into README.md")
     readme.add_argument("--check", action="store_true", help="change nothing; fail where the README is stale")
@@ -144,7 +148,23 @@ def run_ui(options: argparse.Namespace) -> None:
     from proofline.config import load_environment
     from proofline.tracking.ui import serve
 
-    serve(load_environment(), options.port)
+    serve(load_environment(), options.port, options.open)
+
+
+def run_runs(options: argparse.Namespace) -> None:
+    from proofline.config import load_environment
+    from proofline.config.environment import repository_root
+    from proofline.tracking.mlflow_run import open_experiment, quiet_mlflow
+    from proofline.tracking.reproduction import runs_of_last_reproduction
+
+    quiet_mlflow()
+    root = repository_root()
+    client, experiment = open_experiment(load_environment().tracking_uri, root / "mlartifacts")
+    reproduction = runs_of_last_reproduction(client, experiment, root)
+    for stage in reproduction.stages:
+        ended = f"{stage.ended:%Y-%m-%d %H:%M:%S}" if stage.ended else "restored from a cache"
+        print(f"{stage.stage:18} {ended:22} {stage.run_id or ''}".rstrip())
+    print(reproduction.summary)
 
 
 def run_readme(options: argparse.Namespace) -> None:
