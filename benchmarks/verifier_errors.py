@@ -2,9 +2,9 @@
 
     python benchmarks/verifier_errors.py
 
-Reads the last reproduction (reports/verify, reports/evaluate, params.yaml) and trains nothing. A line of a chain states two
-equations and calls them match or mismatch; whether the second is arithmetically true and whether the word fits the two can
-be counted. A candidate is `worked` if it has several equations, else `compact`. Writes results/verifier_errors.json.
+Reads the last reproduction (reports/verify, reports/evaluate, params.yaml) and trains nothing. A line of a chain states
+two equations and calls them match or mismatch; whether the second is arithmetically true and whether the word fits the
+two can be counted. A candidate is `worked` if it has several equations, else `compact`. Writes a JSON to results/.
 """
 
 from __future__ import annotations
