@@ -53,7 +53,7 @@ class Repository:
     def run(self, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command, cwd=self.root, env=clean_environment(**variables), capture_output=True, text=True, check=check,
-            timeout=120,
+            timeout=600,
         )  # fmt: skip
 
     def runs(self) -> list[Any]:
