@@ -153,7 +153,7 @@ class Dpo(Training):
 
     beta: Positive
     """Strength of the pull to the reference policy."""
-    loss: Literal["sigmoid", "ipo", "robust"]
+    loss: Literal["sigmoid", "ipo"]
     sft_weight: Annotated[float, Field(ge=0.0)]
     """Weight of the added log-likelihood term on the chosen solution (Pang et al. 2024); 0: none."""
 

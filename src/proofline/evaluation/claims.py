@@ -13,6 +13,9 @@ from proofline.evaluation.study import OVERALL, TITLES, Study
 DASH = "—"
 """Stands for what is undefined."""
 
+FEWEST_MIXED = 20
+"""Mixed problems below which a bootstrap over problems says nothing about the verifier."""
+
 
 def claims(study: Study) -> list[str]:
     """One sentence a finding."""
@@ -49,8 +52,11 @@ def is_shown(result: Paired, confidence: float) -> bool:
 
 def discrimination(auroc: Estimate, mixed_problems: int, confidence: float) -> str:
     """Whether GenRM can rerank: its AUROC within problems against the 0.5 of guessing."""
-    if mixed_problems == 0:
-        return "Whether GenRM tells right from wrong samples of one problem is open: no problem has both."
+    if mixed_problems < FEWEST_MIXED:
+        return (
+            f"Whether GenRM tells right from wrong samples of one problem is open: {mixed_problems or 'no'} "
+            f"problem{'s have' if mixed_problems > 1 else ' has'} both, and fewer than {FEWEST_MIXED} allow no claim."
+        )
     numbers = f"{auroc.value:.2f} ({confidence_words(confidence)} {auroc.low:.2f} to {auroc.high:.2f})"
     where = f"within-problem AUROC {numbers} over the {mixed_problems} problems that have both"
     if auroc.low > 0.5:

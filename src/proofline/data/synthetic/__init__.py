@@ -2,8 +2,8 @@
 
 A template skeleton belongs to one split for ever, by its hash, so no problem of the test split shares its
 story line or exercise form with a training problem, whatever the seed. Training problems come with
-demonstrations by two kinds of writers: three fifths `worked` (every step on its own line), two fifths `compact` (the whole
-derivation in one expression). Both are right; the second is harder to imitate without a slip.
+demonstrations by two kinds of writers: three fifths `worked` (every step on its own line), two fifths
+`compact` (the whole derivation in one expression). Both are right; the second is harder to imitate.
 """
 
 from __future__ import annotations
