@@ -48,6 +48,10 @@ def test_stages_that_did_not_run_again_are_reused(repository: Repository) -> Non
     repository.run("dvc", "repro")
     _, changed = last(repository)
     assert changed.summary == "3 stages: 2 run by the last command, 1 reused from earlier runs"
+    newest = repository.runs()[-1]
+    assert newest.data.tags["proofline.dirty"] == "true"
+    diff = Path(urlsplit(newest.info.artifact_uri).path) / "params.diff"
+    assert "-  rate: 1e-5\n+  rate: 2e-5" in diff.read_text()
 
     recipe.write_text(recipe.read_text().replace("2e-5", "1e-5"))
     repository.run("dvc", "repro")
@@ -55,6 +59,17 @@ def test_stages_that_did_not_run_again_are_reused(repository: Repository) -> Non
     _, restored = last(repository)
     assert restored.run_ids == [run.info.run_id for run in repository.runs()[:3]], "the runs that filled the cache"
     assert restored.id != changed.id
+
+
+def test_an_experiment_in_a_copy_of_the_repository_is_recorded_in_the_one_store(repository: Repository) -> None:
+    repository.run("dvc", "exp", "run", "--temp", "--name", "faster", "-S", "sft.rate=3e-5")
+    runs = [run for run in repository.runs() if run.data.tags.get("proofline.experiment") == "faster"]
+    assert [run.info.run_name for run in runs] == ["count@a", "count@b"]
+    commit = repository.run("git", "rev-parse", "HEAD").stdout.strip()
+    for run in runs:
+        assert run.data.tags["proofline.baseline"] == commit
+        assert {used.dataset.name for used in run.inputs.dataset_inputs} > {"out/rows"}, "inputs are those of the copy"
+    assert last(repository)[1].summary.startswith("3 stages: 3 run"), "the repository's own results are as they were"
 
 
 def test_a_stage_whose_run_is_elsewhere_is_reported_as_restored(repository: Repository) -> None:
