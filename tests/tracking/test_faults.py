@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import clean_environment, stored_runs
+from live_repository import clean_environment, stored_runs
 
 from proofline.config.environment import Environment
 from proofline.tracking import track

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import Repository, clean_environment
+from live_repository import Repository, clean_environment
 
 from proofline.tracking.lineage import LineageError
 from proofline.tracking.mlflow_run import open_experiment
