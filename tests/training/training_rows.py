@@ -22,6 +22,7 @@ PROMPTS = Prompts(solution="{question}", verification="{question}\nSolution:\n{c
 COMMON = {
     "epochs": 1.0, "learning_rate": 1e-3, "warmup_ratio": 0.0, "batch_size": 8, "max_length": 512,
     "weight_decay": 0.0, "max_grad_norm": 1.0, "precision": "bf16",
+    "fp8": {"emulate": True, "min_flops_share": 0.6}, "optimizer_state": "fp32", "activation_checkpointing": False,
 }  # fmt: skip
 SFT = Sft.model_validate(COMMON)
 DPO = Dpo.model_validate(COMMON | {"beta": 0.1, "loss": "sigmoid", "sft_weight": 0.0})

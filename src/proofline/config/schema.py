@@ -127,8 +127,19 @@ class Base(Section):
     pretraining: Pretraining
 
 
+class Fp8(Section):
+    """FP8 products: e4m3 forwards, e5m2 backwards, a scale for each tensor (Micikevicius et al. 2022)."""
+
+    emulate: bool
+    """FP8 and a low-precision optimizer state by rounding, on any machine: for their accuracy, saving neither time nor
+    memory. False: Transformer Engine."""
+    min_flops_share: Fraction
+    """Share of the FLOPs of the forward products with weights, the output head's included, that has to be in FP8; a
+    model with less is refused. The head stays out, so 0.72 is all there is of Qwen2.5-0.5B."""
+
+
 class Training(Section):
-    """What the three training stages have in common."""
+    """What the three training stages have in common. TRL computes the loss in tiles: a batch's logits are never held."""
 
     epochs: Positive
     learning_rate: Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -141,7 +152,24 @@ class Training(Section):
     weight_decay: Annotated[float, Field(ge=0.0)]
     max_grad_norm: Positive
     precision: Literal["fp32", "bf16", "fp8"]
-    """Arithmetic of the matrix products; `fp8` is Transformer Engine, on Hopper or later."""
+    """Arithmetic of the matrix products; `fp8` is that of the decoder's Linear layers, on Hopper or later."""
+    fp8: Fp8
+    """Read where `precision` is `fp8`; `emulate` also where `optimizer_state` is not `fp32`."""
+    optimizer_state: Literal["fp32", "bf16", "fp8"]
+    """Weights, gradients and Adam's two moments, in bytes a parameter. `fp32`: 4 + 4 + 8 = 16. `bf16`: bf16 weights
+    with the 16 bits that make them exact fp32 again, bf16 gradients and moments: 4 + 2 + 4 = 10. `fp8`: the same with
+    an FP8 first and a scaled fp16 second moment: 4 + 2 + 3 = 9."""
+    activation_checkpointing: bool
+    """Keep only each layer's input and compute the layer again backwards: less memory, about a third more work."""
+
+    @model_validator(mode="after")
+    def _number_formats(self) -> Self:
+        if self.precision == "fp32" and self.optimizer_state != "fp32":
+            raise ValueError(
+                f"optimizer_state {self.optimizer_state} keeps the weights in bf16, which precision fp32 rules out; "
+                "set precision to bf16 or fp8, or optimizer_state to fp32"
+            )
+        return self
 
 
 class Sft(Training):

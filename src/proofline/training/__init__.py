@@ -2,7 +2,9 @@
 
 tokens.py       chat rows -> token ids, completion marked; longer rows are dropped and counted
 batching.py     what a step sees: the global batch and the order of the rows
-precision.py    arithmetic of the matrix products
+precision.py    number formats: what they ask of the trainer and the machine
+fp8*.py         FP8 layers: conversion, plain names, emulation, audit
+optimizer.py    Adam with its state in fewer bits; rounded_adam.py emulates it
 policy.py       a policy folder in and out
 loop.py         TRL's arguments, the run of a trainer
 checkpoints.py  resumable checkpoints

@@ -18,6 +18,7 @@ from proofline.records import PreferencePair
 from proofline.training.batching import schedule_rows
 from proofline.training.checkpoints import checkpoint_folder
 from proofline.training.execution import AS_IT_COMES, Execution, prepare_process
+from proofline.training.fp8 import apply_formats
 from proofline.training.loop import fit, trl_arguments
 from proofline.training.policy import load_policy, partial
 from proofline.training.tokens import refuse_empty, render_turns
@@ -61,7 +62,7 @@ def train_dpo(
     )
     exchange = out_dir.with_name(out_dir.name + ".pairs.partial")
     trainer = DPOTrainer(
-        model=policy.model,
+        model=apply_formats(policy.model, section),
         processing_class=policy.tokenizer,
         args=arguments,
         train_dataset=shared_dataset(rows, exchange, arguments),
@@ -69,7 +70,7 @@ def train_dpo(
     # By now the trainer holds the reference log-probabilities, from one pass over the pairs in order of length.
     trainer.train_dataset = trainer.train_dataset.select(schedule.order)
     curves = ("loss", "rewards/margins", "rewards/accuracies", "logps/chosen", "logps/rejected")
-    metrics = fit(trainer, schedule, policy, checkpoints, out_dir, run, curves)
+    metrics = fit(trainer, section, schedule, policy, checkpoints, out_dir, run, curves)
     shutil.rmtree(exchange, ignore_errors=True)
     return {"pairs": len(rows), "pairs_dropped": len(pairs) - len(rows)} | metrics
 

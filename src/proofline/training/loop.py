@@ -18,6 +18,8 @@ from proofline.config.schema import Training
 from proofline.training.batching import BatchError, Schedule
 from proofline.training.checkpoints import last_complete, marking_callback
 from proofline.training.execution import Execution
+from proofline.training.fp8_audit import audit, auditing_callback
+from proofline.training.optimizer import arrange_optimizer
 from proofline.training.policy import Policy, export_policy
 from proofline.training.precision import precision_arguments
 
@@ -60,19 +62,19 @@ def trl_arguments(
         "max_grad_norm": section.max_grad_norm,
         "use_cpu": on_cpu,
         "dataloader_pin_memory": not on_cpu,
-        "activation_checkpointing": False,
         # Written into the exported config; the trainers turn the cache off by themselves.
         "use_cache": True,
         "logging_steps": max(1, schedule.steps // POINTS_ON_A_CURVE),
         "logging_nan_inf_filter": False,
         "report_to": "none",
         "disable_tqdm": not sys.stderr.isatty(),
-        **precision_arguments(section.precision),
+        **precision_arguments(section),
     }
 
 
 def fit(
     trainer: Trainer,
+    section: Training,
     schedule: Schedule,
     policy: Policy,
     checkpoints: Path | None,
@@ -89,6 +91,8 @@ def fit(
             "take part. Start the stage with torchrun, or with a configuration file of accelerate."
         )
     trainer.add_callback(TrackingCallback(run))
+    trainer.add_callback(auditing_callback(section))
+    arrange_optimizer(trainer, section)
     resume_from = None
     if checkpoints:
         trainer.add_callback(marking_callback())
@@ -107,4 +111,4 @@ def fit(
         shutil.rmtree(checkpoints, ignore_errors=True)
     tokens = next(point["num_tokens"] for point in reversed(trainer.state.log_history) if "num_tokens" in point)
     costs = {"steps": schedule.steps, "tokens": tokens, "seconds": seconds, "mean_tokens_per_second": tokens / seconds}
-    return {f"final_{curve}": last[curve] for curve in curves} | costs
+    return {f"final_{curve}": last[curve] for curve in curves} | costs | audit(trainer.model, section)

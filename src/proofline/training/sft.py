@@ -15,6 +15,7 @@ from proofline.records import Demonstration
 from proofline.training.batching import schedule_rows
 from proofline.training.checkpoints import checkpoint_folder
 from proofline.training.execution import AS_IT_COMES, Execution, prepare_process
+from proofline.training.fp8 import apply_formats
 from proofline.training.loop import fit, trl_arguments
 from proofline.training.policy import Policy, load_policy, partial
 from proofline.training.tokens import TokenRow, drop_longer, encode_rows
@@ -63,7 +64,7 @@ def fit_completions(
     checkpoints = checkpoint_folder(execution.checkpoints, stage, section, seed, policy.folder, rows)
     tokens = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
     trainer = SFTTrainer(
-        model=policy.model,
+        model=apply_formats(policy.model, section),
         processing_class=policy.tokenizer,
         args=SFTConfig(
             **trl_arguments(section, schedule, seed, execution, checkpoints or partial(out_dir)),
@@ -71,4 +72,4 @@ def fit_completions(
         ),
         train_dataset=Dataset.from_dict(tokens).select(schedule.order),
     )
-    return fit(trainer, schedule, policy, checkpoints, out_dir, run, curves=("loss", "mean_token_accuracy"))
+    return fit(trainer, section, schedule, policy, checkpoints, out_dir, run, curves=("loss", "mean_token_accuracy"))
