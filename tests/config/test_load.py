@@ -78,6 +78,7 @@ def test_every_problem_is_named_with_value_range_and_nearest_key(values: dict[st
         ("prepare.sources", [], "prepare.sources: found []"),
         ("base.pretraining.num_heads", 7, "base.pretraining: hidden_size "),
         ("base.pretraining.num_kv_heads", 3, "base.pretraining: num_heads "),
+        ("sft", {"precision": "fp32", "optimizer_state": "fp8"}, "sft: optimizer_state fp8 keeps the weights in bf16"),
         ("sampling.temperature", 0.0, "sampling: temperature 0 draws the same solution"),
         ("verification.temperature", 0.0, "verification: temperature 0 draws the same chain"),
     ],
@@ -87,7 +88,7 @@ def test_values_that_cannot_go_together_are_refused(values: dict[str, Any], key:
     section = values
     for part in sections:
         section = section[part]
-    section[name] = value
+    section[name] = section[name] | value if isinstance(value, dict) else value
     (problem,) = problems_of(values)
     assert problem.startswith(says)
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from training_rows import DPO, PROMPTS, SFT, Recorded, some_demonstrations, some_pairs, training
 
+from proofline.config.schema import Fp8
 from proofline.data.prompts import solution_messages
 from proofline.storage.weights import weights_hash
 from proofline.training.batching import BatchError, BatchPlan, Schedule
@@ -170,8 +171,8 @@ def test_fp8_without_its_hardware_is_refused_and_never_replaced(tiny_policy: Pat
 
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    section = SFT.model_copy(update={"precision": "fp8"})
-    with pytest.raises(PrecisionError, match=r"Hopper.*this machine has none.*bf16 or fp32"):
+    section = SFT.model_copy(update={"precision": "fp8", "fp8": Fp8(emulate=False, min_flops_share=0.6)})
+    with pytest.raises(PrecisionError, match=r"Hopper.*this machine has none.*precision: bf16, or fp8.emulate: true"):
         train_sft(tiny_policy, some_demonstrations(), PROMPTS, section, 0, tmp_path / "out", Recorded())
 
 
@@ -196,4 +197,4 @@ def test_fewer_processes_than_the_launcher_promised_are_refused(tmp_path: Path) 
     schedule: Any = Schedule(BatchPlan(micro_batch=4, accumulation=1, world_size=2), order=None, steps=1)  # type: ignore[arg-type]
     policy: Any = None
     with pytest.raises(BatchError, match=r"promised 2 processes .* 1 take part"):
-        fit(trainer, schedule, policy, None, tmp_path / "out", Recorded(), curves=())
+        fit(trainer, SFT, schedule, policy, None, tmp_path / "out", Recorded(), curves=())

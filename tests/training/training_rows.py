@@ -76,13 +76,14 @@ def some_traces(count: int = 32) -> list[VerificationTrace]:
     ]  # fmt: skip
 
 
-def training(name: str, policy_dir: Path) -> Train:
-    """A training that waits for (seed, out_dir, run, execution=...)."""
+def training(name: str, policy_dir: Path, **changes: object) -> Train:
+    """A training that waits for (seed, out_dir, run, execution=...), its recipe with the given changes."""
     if name == "sft":
-        return partial(train_sft, policy_dir, some_demonstrations(), PROMPTS, SFT)
+        return partial(train_sft, policy_dir, some_demonstrations(), PROMPTS, SFT.model_copy(update=changes))
     if name == "dpo":
-        return partial(train_dpo, policy_dir, some_pairs(), PROMPTS, DPO)
-    return partial(train_genrm, policy_dir, some_traces(), some_demonstrations(), PROMPTS, GENRM)
+        return partial(train_dpo, policy_dir, some_pairs(), PROMPTS, DPO.model_copy(update=changes))
+    genrm = GENRM.model_copy(update=changes)
+    return partial(train_genrm, policy_dir, some_traces(), some_demonstrations(), PROMPTS, genrm)
 
 
 if __name__ == "__main__":

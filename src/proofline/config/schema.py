@@ -139,7 +139,7 @@ class Fp8(Section):
 
 
 class Training(Section):
-    """What the three training stages have in common. TRL computes the loss in tiles: a batch's logits are never held."""
+    """What the three training stages have in common. The loss is computed in tiles: a batch's logits are never held."""
 
     epochs: Positive
     learning_rate: Annotated[float, Field(gt=0.0, lt=1.0)]

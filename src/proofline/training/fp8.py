@@ -107,7 +107,7 @@ def refuse_odd_sizes(model: PreTrainedModel) -> None:
                 raise PrecisionError(
                     f"precision: fp8: layer {index}'s {name} holds {tuple(linear.weight.shape)} of its "
                     f"{linear.out_features} x {linear.in_features} weights: it is sharded already. Load the model "
-                    "whole, before a ZeRO-3 configuration is in force, and convert it; the trainer shards it afterwards."
+                    "whole, before a ZeRO-3 configuration is in force; the trainer shards it after the conversion."
                 )
             if linear.in_features % FP8_MULTIPLE or linear.out_features % FP8_MULTIPLE:
                 raise PrecisionError(
