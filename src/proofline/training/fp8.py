@@ -17,12 +17,13 @@ Engine's autocast by itself; so it does not matter who calls it: DDP, DeepSpeed,
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from proofline.config.schema import Training
 from proofline.training.fp8_audit import audit
 from proofline.training.fp8_names import FUSED, SINGLE, fused_weights, plain_weights, rows_of_parts
-from proofline.training.precision import FP8_MULTIPLE, PrecisionError, transformer_engine
+from proofline.training.precision import FP8_MULTIPLE, PrecisionError, current_scaling, transformer_engine
 
 if TYPE_CHECKING:
     import torch
@@ -126,6 +127,7 @@ def builder(section: Training) -> Build:
 
         return emulated
     te = transformer_engine(section)
+    region = current_scaling(te)
 
     def engine(weight: Any, bias: Any, norm: Any, eps: float) -> nn.Module:
         # On the meta device nothing is allocated: the module takes the parameters that are there.
@@ -139,19 +141,17 @@ def builder(section: Training) -> Build:
         module.weight = weight
         if bias is not None:
             module.bias = bias
-        return in_autocast(module, te)
+        return in_region(module, region)
 
     return engine
 
 
-def in_autocast(module: nn.Module, te: Any) -> nn.Module:
+def in_region(module: nn.Module, region: Callable[[], AbstractContextManager[None]]) -> nn.Module:
     """The module, computing in FP8 wherever it is called from."""
-    from transformer_engine.common.recipe import Float8CurrentScaling
-
-    recipe, forward = Float8CurrentScaling(), module.forward
+    forward = module.forward
 
     def forward_in_fp8(features: torch.Tensor) -> torch.Tensor:
-        with te.autocast(enabled=True, recipe=recipe):
+        with region():
             return forward(features)
 
     module.forward = forward_in_fp8

@@ -7,6 +7,8 @@ Written against Transformer Engine 2.20.2.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any
 
@@ -56,6 +58,14 @@ def transformer_engine(section: Training) -> ModuleType:
             "bf16 with optimizer_state: fp32."
         ) from error
     return te
+
+
+def current_scaling(te: ModuleType) -> Callable[[], AbstractContextManager[None]]:
+    """Opens regions in which Transformer Engine computes in FP8: e4m3 forwards, e5m2 backwards, current scales."""
+    from transformer_engine.common.recipe import Float8CurrentScaling
+
+    recipe = Float8CurrentScaling()
+    return lambda: te.autocast(enabled=True, recipe=recipe)
 
 
 def why_no_fp8() -> str | None:
