@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+import training_rows
 from hypothesis import given
 from hypothesis import strategies as st
 from training_rows import SFT, Recorded, training
@@ -292,3 +294,27 @@ def test_rounding_twice_is_rounding_once() -> None:
     zeros = torch.zeros(4)
     round_scaled(zeros, torch.float8_e4m3fn, 448.0)
     assert torch.equal(zeros, torch.zeros(4))
+
+
+@pytest.mark.slow
+def test_two_processes_take_the_same_fp8_steps_as_one(tiny_policy: Path, tmp_path: Path) -> None:
+    """Scales are a micro-batch's own, so its rows decide them and not who computes it."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    arguments = [training_rows.__file__, "sft-fp8", str(tiny_policy), str(tmp_path / "two"), "4", "", "0"]
+    subprocess.run([*torchrun, *arguments], env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, check=True)
+    four_rows = Execution(threads=1, micro_batch=4)
+    training("sft", tiny_policy, precision="fp8")(0, tmp_path / "one", Recorded(), execution=four_rows)
+    assert weights_hash(tmp_path / "two" / "sft-fp8") == weights_hash(tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_the_memory_benchmark_runs_through_and_says_that_it_measured_nothing(tmp_path: Path) -> None:
+    script = Path(__file__).parents[2] / "benchmarks/gpu/fp8_memory.py"
+    command = [sys.executable, script, "--self-check", "--out", tmp_path / "result.json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Not a measurement" in done.stdout
+    result = json.loads((tmp_path / "result_self_check.json").read_text())
+    assert result["self_check"]
+    assert not result["not_measured"]
+    assert result["verdicts"] == {}
+    assert [run["fp8_layers"] for run in result["runs"]["fp8, fp8 state, checkpointing"]] == [2]

@@ -92,4 +92,6 @@ if __name__ == "__main__":
         threads=1, micro_batch=int(micro_batch), save_steps=2, checkpoints=Path(checkpoints) if checkpoints else None
     )
     for name in names.split(","):
-        training(name, Path(policy_dir))(0, Path(out_dir) / name, Recorded(int(kill_at)), execution=execution)
+        training(name.removesuffix("-fp8"), Path(policy_dir), **({"precision": "fp8"} if "-fp8" in name else {}))(
+            0, Path(out_dir) / name, Recorded(int(kill_at)), execution=execution
+        )

@@ -3,13 +3,13 @@
 Only the products of the decoder layers are in FP8; embeddings, attention, the last norm and the output head stay out,
 so that a tied head stays tied. Each norm and the Linears that read it become one module (fp8_names.py), because that
 is clearly better: q, k and v share one rounded copy of their input (1 byte an element kept for the backward pass,
-where three separate FP8 layers keep 3 and bf16 keeps 2), two launches take the place of seven, and Transformer Engine's
+where three separate FP8 layers keep 3 and bf16 keeps 2), two modules take the place of seven, and Transformer Engine's
 norm keeps its bf16 input where Hugging Face's keeps two fp32 tensors. Hugging Face's own forward code runs unchanged:
 the fused module stands where the norm was, and `q_proj` and its like only cut their columns out of its output.
 
 Scaling is current, not delayed: one scale a tensor from the tensor itself (Float8CurrentScaling, e4m3 forwards, e5m2
 backwards). It has no history, so a checkpoint needs nothing more than the weights, ranks need not agree on anything,
-and a layer computed again by activation checkpointing gives the same bits. For that to hold under PyTorch's
+and a layer computed again by activation checkpointing rounds as it did before. For that to hold under PyTorch's
 checkpointing, which computes again outside any region that surrounded the model, every FP8 module enters Transformer
 Engine's autocast by itself; so it does not matter who calls it: DDP, DeepSpeed, TRL's tiled head, or a checkpoint.
 """
