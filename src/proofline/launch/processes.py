@@ -48,7 +48,7 @@ def run_processes(job: Job, restarts: int) -> list[Any]:
                         f"The {job.processes} processes of this stage died {restarts + 1} times, last: "
                         f"{_first_failure(error)}. What they printed stands above; PROOFLINE_RESTARTS={restarts} "
                         "is how often they were started again."
-                    ) from error
+                    ) from None
                 print(f"launch: {_first_failure(error)}; starting again", file=sys.stderr, flush=True)
             else:
                 return [results[rank] for rank in range(job.processes)]

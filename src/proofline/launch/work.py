@@ -66,6 +66,8 @@ def work(job: Job) -> Any:
     import torch
 
     torch.set_num_threads(job.threads)
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     return job.function(run=job.run if rank() == 0 else NullRun())
 
 
