@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-import training_rows
 from hypothesis import given
 from hypothesis import strategies as st
-from training_rows import SFT, Recorded, training
+from safetensors.torch import load_file
+from training_rows import SFT, Recorded, train_all, training
 from transformers import AutoModelForCausalLM
 
+from proofline.config import Environment
 from proofline.config.schema import Fp8
+from proofline.launch import launch
 from proofline.storage.weights import weights_hash
+from proofline.tracking import NullRun
 from proofline.training.execution import Execution
 from proofline.training.fp8 import apply_formats, builder, convert
 from proofline.training.fp8_audit import audit
@@ -116,11 +120,11 @@ def test_names_round_trip(
     fused = fused_weights(plain)
     assert len([name for name in fused if name.endswith(NORM_WEIGHT)]) == 2 * layers
     assert not any(part in name for name in fused for part in rows)
-    back = plain_weights(fused | {f"{prefix}model.layers.0.input_layernorm._extra_state": torch.empty(0)}, rows)
+    back = plain_weights(fused | {f"{prefix}model.layers.0.input_layernorm._extra_state": torch.empty(0)}, config)
     assert set(back) == set(plain)
     assert all(torch.equal(back[name], plain[name]) for name in plain)
     assert all(tensor.untyped_storage().nbytes() == tensor.nbytes for tensor in back.values())
-    assert set(plain_weights(plain, rows)) == set(plain)
+    assert set(plain_weights(plain, config)) == set(plain)
     assert set(fused_weights(fused)) == set(fused)
 
 
@@ -297,14 +301,18 @@ def test_rounding_twice_is_rounding_once() -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_take_the_same_fp8_steps_as_one(tiny_policy: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("zero_stage", [0, 3])
+def test_two_processes_take_the_same_fp8_steps_as_one(zero_stage: int, tiny_policy: Path, tmp_path: Path) -> None:
     """Scales are a micro-batch's own, so its rows decide them and not who computes it."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    arguments = [training_rows.__file__, "sft-fp8", str(tiny_policy), str(tmp_path / "two"), "4", "", "0"]
-    subprocess.run([*torchrun, *arguments], env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, check=True)
-    four_rows = Execution(threads=1, micro_batch=4)
-    training("sft", tiny_policy, precision="fp8")(0, tmp_path / "one", Recorded(), execution=four_rows)
-    assert weights_hash(tmp_path / "two" / "sft-fp8") == weights_hash(tmp_path / "one")
+    execution = Execution(threads=1, micro_batch=4)
+    training("sft", tiny_policy, precision="fp8")(0, tmp_path / "one", Recorded(), execution=execution)
+    sharded = replace(execution, zero_stage=zero_stage)
+    two = Environment(launcher="accelerate", processes=2, zero_stage=zero_stage, threads=1)
+    launch(partial(train_all, ["sft"], tiny_policy, tmp_path, sharded, precision="fp8"), NullRun(), two)
+    ours, theirs = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "sft"))
+    assert set(ours) == set(theirs)
+    apart = max(float((ours[name] - theirs[name]).abs().max()) for name in ours)
+    assert apart <= (1e-4 if zero_stage else 0.0)
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from proofline.config.schema import Training
 from proofline.training.fp8_audit import audit
-from proofline.training.fp8_names import FUSED, SINGLE, fused_weights, plain_weights, rows_of_parts
+from proofline.training.fp8_names import FUSED, SINGLE, fused_weights, plain_weights
 from proofline.training.precision import FP8_MULTIPLE, PrecisionError, current_scaling, transformer_engine
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ def apply_formats(model: PreTrainedModel, section: Training) -> PreTrainedModel:
 
 def convert(model: PreTrainedModel, build: Build) -> None:
     """Put the decoder layers' products into modules made by `build`. Weights are carried over bit by bit."""
-    rows = rows_of_parts(model.config)
     refuse_odd_sizes(model)
     for layer in model.base_model.layers:
         for norm, parts in FUSED.items():
@@ -58,7 +57,7 @@ def convert(model: PreTrainedModel, build: Build) -> None:
             layer.set_submodule(name, build(linear.weight, linear.bias, None, 0.0))
 
     def to_plain(module: nn.Module, state: dict[str, Any], prefix: str, local_metadata: object) -> None:
-        plain = plain_weights(state, rows)
+        plain = plain_weights(state, model.config)
         state.clear()
         state.update(plain)
 

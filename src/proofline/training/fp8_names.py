@@ -40,7 +40,7 @@ def rows_of_parts(config: PretrainedConfig) -> dict[str, int]:
     return dict(zip([part for parts in FUSED.values() for part in parts], rows, strict=True))
 
 
-def plain_weights(weights: Mapping[str, torch.Tensor], rows: Mapping[str, int]) -> Weights:
+def plain_weights(weights: Mapping[str, torch.Tensor], config: PretrainedConfig) -> Weights:
     """Under the names of a plain folder; weights that already have them stay. Parts are copies, no views."""
     plain: Weights = {}
     for name, tensor in weights.items():
@@ -53,7 +53,7 @@ def plain_weights(weights: Mapping[str, torch.Tensor], rows: Mapping[str, int]) 
         elif kind == NORM_WEIGHT:
             plain[f"{owner}.weight"] = tensor
         else:
-            parts = FUSED[norm]
+            parts, rows = FUSED[norm], rows_of_parts(config)
             for part, piece in zip(parts, tensor.split([rows[part] for part in parts]), strict=True):
                 plain[f"{layer}.{part}.{kind}"] = piece.clone()
     return plain

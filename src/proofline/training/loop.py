@@ -22,6 +22,7 @@ from proofline.training.fp8_audit import audit, auditing_callback
 from proofline.training.optimizer import arrange_optimizer
 from proofline.training.policy import Policy, export_policy
 from proofline.training.precision import precision_arguments
+from proofline.training.zero import zero_arguments
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -69,6 +70,7 @@ def trl_arguments(
         "report_to": "none",
         "disable_tqdm": not sys.stderr.isatty(),
         **precision_arguments(section),
+        **(zero_arguments(execution.zero_stage, section) if execution.zero_stage else {}),
     }
 
 

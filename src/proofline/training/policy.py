@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from proofline.training.fp8_names import plain_weights
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
@@ -52,12 +54,12 @@ def load_policy(folder: Path) -> Policy:
 
 def export_policy(trainer: Trainer, policy: Policy, out_dir: Path) -> None:
     """Write the trained weights to `out_dir`, from the first process; all processes return when it is there."""
-    weights = trainer.accelerator.get_state_dict(trainer.model)
+    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     if trainer.is_world_process_zero():
         model = trainer.accelerator.unwrap_model(trainer.model)
         once = {
             name: tensor.to(policy.stored)
-            for name, tensor in weights.items()
+            for name, tensor in plain_weights(weights, model.config).items()
             if name not in model.all_tied_weights_keys
         }
         shutil.rmtree(partial(out_dir), ignore_errors=True)
