@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -185,6 +186,24 @@ def test_each_training_runs_emulated_and_ends_near_bf16(name: str, tiny_policy: 
     assert metrics["fp8_flops_share"] > 0.6
 
 
+@pytest.mark.parametrize("name", ["sft", "dpo"])
+def test_every_fp8_operand_has_sides_that_the_hardware_takes(name: str, tiny_policy: Path, tmp_path: Path) -> None:
+    sides = set()
+
+    def note(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if type(module).__name__.startswith("Emulated"):
+            sides.update((math.prod(inputs[0].shape[:-1]), *module.weight.shape))
+
+    noting = torch.nn.modules.module.register_module_forward_pre_hook(note)
+    try:
+        one_row = Execution(threads=1, micro_batch=1)
+        training(name, tiny_policy, precision="fp8")(0, tmp_path / name, Recorded(), execution=one_row)
+    finally:
+        noting.remove()
+    assert len(sides) > 4
+    assert all(side % 16 == 0 for side in sides)
+
+
 def test_the_export_is_plain_and_loads_without_any_fp8_library(tiny_policy: Path, tmp_path: Path) -> None:
     training("sft", tiny_policy, precision="fp8")(0, tmp_path / "sft", Recorded(), execution=ONE_THREAD)
     script = """
@@ -307,7 +326,7 @@ def test_two_processes_take_the_same_fp8_steps_as_one(
 ) -> None:
     """Scales are a micro-batch's own, so its rows decide them and not who computes it.
 
-    ZeRO-3 computes the head's bf16 product otherwise: 0.4% of the way trained with bf16, 2% once FP8 has rounded that.
+    ZeRO-3's sums differ in their last bits: by 0.4% of the way trained with bf16, 2% where FP8 rounds them.
     """
     execution = Execution(threads=1, micro_batch=4)
     training("sft", tiny_policy, precision="fp8")(0, tmp_path / "one", Recorded(), execution=execution)
