@@ -22,7 +22,7 @@ def main(policy: str) -> None:
     with track("evaluate", sections=sections, policy=policy) as run:
         from proofline.sampling.policy import load_sampler, sample_solutions, use_threads
 
-        use_threads(environment.threads)
+        use_threads(environment.threads_each)
         policy_dir = Path("models", policy)
         problems = subset(read_records("data/problems/test.jsonl", Problem), section.problems)
         by_id = {problem.id: problem for problem in problems}

@@ -19,7 +19,7 @@ def main(policy: str) -> None:
     with track("sample", sections=sections, policy=policy) as run:
         from proofline.sampling.policy import sample_solutions, use_threads
 
-        use_threads(environment.threads)
+        use_threads(environment.threads_each)
         problems = subset(read_records("data/problems/train.jsonl", Problem), section.problems)
         decoding = Decoding(temperature=section.temperature, top_p=section.top_p, max_new_tokens=section.max_new_tokens)
         solutions = sample_solutions(

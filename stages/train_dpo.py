@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from proofline.config import load_environment, load_params
+from proofline.launch import launch
 from proofline.records import PreferencePair
 from proofline.registry import register
 from proofline.storage.records import read_records
@@ -16,13 +18,15 @@ POLICY = Path("models/dpo")
 
 
 def main() -> None:
-    params, execution = load_params(), Execution.of(load_environment())
+    params, environment = load_params(), load_environment()
     pairs = read_records("data/pairs.jsonl", PreferencePair)
     sections = {"dpo": params.dpo, "prompts": params.prompts, "seed": params.seed}
     with track("train_dpo", sections=sections) as run:
-        metrics = train_dpo(
-            Path("models/sft"), pairs, params.prompts, params.dpo, params.seed, POLICY, run, execution=execution
-        )
+        train = partial(
+            train_dpo, Path("models/sft"), pairs, params.prompts, params.dpo, params.seed, POLICY,
+            execution=Execution.of(environment),
+        )  # fmt: skip
+        metrics = launch(train, run, environment)
         run.log_metrics(metrics)
         register(POLICY, policy="dpo", metrics=metrics, run=run)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from proofline.config import load_environment, load_params
+from proofline.launch import launch
 from proofline.records import Demonstration, VerificationTrace
 from proofline.registry import register
 from proofline.storage.records import read_records
@@ -16,15 +18,16 @@ POLICY = Path("models/genrm")
 
 
 def main() -> None:
-    params, execution = load_params(), Execution.of(load_environment())
+    params, environment = load_params(), load_environment()
     traces = read_records("data/traces.jsonl", VerificationTrace)
     solutions = read_records("data/right_solutions.jsonl", Demonstration)
     sections = {"genrm": params.genrm, "prompts": params.prompts, "seed": params.seed}
     with track("train_genrm", sections=sections) as run:
-        metrics = train_genrm(
-            Path("models/dpo"), traces, solutions, params.prompts, params.genrm, params.seed, POLICY, run,
-            execution=execution,
+        train = partial(
+            train_genrm, Path("models/dpo"), traces, solutions, params.prompts, params.genrm, params.seed, POLICY,
+            execution=Execution.of(environment),
         )  # fmt: skip
+        metrics = launch(train, run, environment)
         run.log_metrics(metrics)
         register(POLICY, policy="genrm", metrics=metrics, run=run)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from proofline.config import load_environment, load_params
+from proofline.launch import launch
 from proofline.records import Demonstration
 from proofline.registry import register
 from proofline.storage.records import read_records
@@ -16,14 +18,15 @@ POLICY = Path("models/sft")
 
 
 def main() -> None:
-    params, execution = load_params(), Execution.of(load_environment())
+    params, environment = load_params(), load_environment()
     demonstrations = read_records("data/demonstrations.jsonl", Demonstration)
     sections = {"sft": params.sft, "prompts": params.prompts, "seed": params.seed}
     with track("train_sft", sections=sections) as run:
-        metrics = train_sft(
-            Path("models/base"), demonstrations, params.prompts, params.sft, params.seed, POLICY, run,
-            execution=execution,
+        train = partial(
+            train_sft, Path("models/base"), demonstrations, params.prompts, params.sft, params.seed, POLICY,
+            execution=Execution.of(environment),
         )  # fmt: skip
+        metrics = launch(train, run, environment)
         run.log_metrics(metrics)
         register(POLICY, policy="sft", metrics=metrics, run=run)
 

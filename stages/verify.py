@@ -24,7 +24,7 @@ def main() -> None:
         from proofline.sampling.policy import use_threads
         from proofline.verification import verify
 
-        use_threads(environment.threads)
+        use_threads(environment.threads_each)
         problems = subset(read_records("data/problems/test.jsonl", Problem), params.evaluation.problems)
         by_id = {problem.id: problem for problem in problems}
         samples = read_records(f"reports/evaluate/{policy}/samples.jsonl", Solution)

@@ -39,11 +39,11 @@ def test_a_checkpoint_without_its_marker_does_not_exist(tmp_path: Path) -> None:
 def test_another_recipe_seed_or_set_of_rows_is_another_folder(tiny_policy: Path, tmp_path: Path) -> None:
     longer = SFT.model_copy(update={"epochs": 2.0})
     folders = [
-        checkpoint_folder(tmp_path, "train_sft", section, seed, tiny_policy, rows)
+        checkpoint_folder(Execution(checkpoints=tmp_path), "train_sft", section, seed, tiny_policy, rows)
         for section, seed, rows in ((SFT, 0, ["a"]), (longer, 0, ["a"]), (SFT, 1, ["a"]), (SFT, 0, ["b"]))
     ]
     assert len(set(folders)) == 4
-    assert checkpoint_folder(None, "train_sft", SFT, 0, tiny_policy, ["a"]) is None
+    assert checkpoint_folder(Execution(), "train_sft", SFT, 0, tiny_policy, ["a"]) is None
 
 
 @pytest.mark.slow

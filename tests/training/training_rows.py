@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from proofline.config.schema import Dpo, Genrm, Prompts, Sft
 from proofline.data.synthetic import demonstrations as write_demonstrations
 from proofline.data.synthetic import generate_problems
 from proofline.records import Demonstration, PreferencePair, VerificationTrace
+from proofline.tracking import Run
 from proofline.training.dpo import train_dpo
 from proofline.training.execution import Execution
 from proofline.training.genrm import train_genrm
@@ -32,13 +33,19 @@ Train = Callable[..., dict[str, float]]
 class Recorded:
     """A run that keeps what it is told, and can end its process at a step, as a power cut does."""
 
-    def __init__(self, kill_at: int | None = None) -> None:
+    def __init__(self, kill_at: int | None = None, trace: Path | None = None) -> None:
         self.curves: list[tuple[int | None, dict[str, float]]] = []
         self.kill_at = kill_at
+        self.trace = trace
+
+    def id(self) -> None: ...
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self.curves.append((step, dict(metrics)))
         if step is not None and step == self.kill_at:
+            if self.trace:
+                self.trace.parent.mkdir(parents=True, exist_ok=True)
+                self.trace.touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
     def log_params(self, params: Mapping[str, object]) -> None: ...
@@ -75,13 +82,36 @@ def some_traces(count: int = 32) -> list[VerificationTrace]:
     ]  # fmt: skip
 
 
-def training(name: str, policy_dir: Path) -> Train:
-    """A training that waits for (seed, out_dir, run, execution=...)."""
+def training(name: str, policy_dir: Path, **changes: object) -> Train:
+    """A training that waits for (seed, out_dir, run, execution=...); `changes` are to its section of the recipe."""
     if name == "sft":
-        return partial(train_sft, policy_dir, some_demonstrations(), PROMPTS, SFT)
+        return partial(train_sft, policy_dir, some_demonstrations(), PROMPTS, SFT.model_copy(update=changes))
     if name == "dpo":
-        return partial(train_dpo, policy_dir, some_pairs(), PROMPTS, DPO)
-    return partial(train_genrm, policy_dir, some_traces(), some_demonstrations(), PROMPTS, GENRM)
+        return partial(train_dpo, policy_dir, some_pairs(), PROMPTS, DPO.model_copy(update=changes))
+    return partial(
+        train_genrm, policy_dir, some_traces(), some_demonstrations(), PROMPTS, GENRM.model_copy(update=changes)
+    )
+
+
+def train_all(
+    names: Sequence[str],
+    policy_dir: Path,
+    out_dir: Path,
+    execution: Execution,
+    run: Run,
+    *,
+    kill_once_at: int = 0,
+    **changes: object,
+) -> None:
+    """Several trainings one after the other, into `out_dir/<name>`, for a launcher.
+
+    With `kill_once_at` the process of rank 0 ends at that step as a power cut ends it, the first time only.
+    """  # fmt: skip
+    killed = out_dir / "killed"
+    if kill_once_at and not killed.exists():
+        run = Recorded(kill_once_at, killed)
+    for name in names:
+        training(name, policy_dir, **changes)(0, out_dir / name, run, execution=execution)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from proofline.config.load import ParamsError, read_yaml
 from proofline.config.problems import explain
@@ -40,8 +40,18 @@ class Environment(BaseModel):
     """Folder of published data sets: a path (from the repository's root) or `gs://bucket/prefix`."""
     tracking_uri: str = "sqlite:///mlflow.db"
     """MLflow server (`http://…`) or database (`sqlite:///` and a path from the repository's root)."""
-    threads: Count = Field(default_factory=all_cores)
-    """CPU threads of one process's numerical libraries."""
+    launcher: Literal["local", "accelerate", "ray"] = "local"
+    """Who runs training, sampling and verification: this process, processes of this machine, or a Ray cluster."""
+    processes: Count = 1
+    """How many processes those stages get, in all; on GPUs one each. The global batch stays the recipe's."""
+    zero_stage: Annotated[int, Field(ge=0, le=3)] = 0
+    """DeepSpeed ZeRO: what a training's processes shard; 0: nothing, 1: optimizer, 2: gradients too, 3: weights too."""
+    restarts: Annotated[int, Field(ge=0)] = 2
+    """How often a stage whose processes died is started again, from its last checkpoint where it has any."""
+    ray_address: str | None = None
+    """Head of a running Ray cluster (`host:6379`); unset: a cluster of this machine for the duration of the stage."""
+    threads: Count | None = None
+    """CPU threads of one process's numerical libraries; unset: the machine's cores, shared by the processes."""
     micro_batch: Count | None = None
     """Rows in one forward pass of training; unset: the trainer's own choice. The global batch is the recipe's."""
     save_steps: Count | None = None
@@ -52,6 +62,19 @@ class Environment(BaseModel):
     """Grading processes."""
     grader_deadline_seconds: Annotated[float, Field(gt=0.0)] = 10.0
     """CPU seconds; a grading that needs more is killed and its solution counted as unparsed, with that reason."""
+
+    @field_validator("processes", "zero_stage")
+    @classmethod
+    def _more_than_one_process(cls, value: int, info: ValidationInfo) -> int:
+        neutral = {"processes": 1, "zero_stage": 0}[str(info.field_name)]
+        if value != neutral and info.data.get("launcher") == "local":
+            raise ValueError(f"found {value}; launcher local is one process, set PROOFLINE_LAUNCHER=accelerate or ray")
+        return value
+
+    @property
+    def threads_each(self) -> int:
+        """CPU threads of each process."""
+        return self.threads or max(1, all_cores() // self.processes)
 
 
 def load_environment(variables: Mapping[str, str] | None = None, root: Path | None = None) -> Environment:

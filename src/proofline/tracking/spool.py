@@ -24,6 +24,10 @@ class Spool:
         self.path = path
         self._lines = open(path, "a", encoding="utf-8")  # noqa: SIM115 - lives as long as the run
 
+    def __reduce__(self) -> tuple[type[Spool], tuple[Path]]:
+        """In another process of the stage a spool is the same file, opened for appending."""
+        return Spool, (self.path,)
+
     def write(self, kind: str, **fields: Any) -> None:
         event = {"kind": kind, "time_ms": time.time_ns() // 1_000_000, **fields}
         self._lines.write(json.dumps(event, ensure_ascii=False) + "\n")

@@ -55,7 +55,7 @@ def train_dpo(
     refuse_empty(kept, pairs, section.max_length, "preference pairs")
     rows = [texts[row] for _, row in kept]
     schedule = schedule_rows([length for length, _ in kept], section, seed, execution.micro_batch)
-    checkpoints = checkpoint_folder(execution.checkpoints, "train_dpo", section, seed, policy_dir, rows)
+    checkpoints = checkpoint_folder(execution, "train_dpo", section, seed, policy_dir, rows)
     arguments = DPOConfig(
         **trl_arguments(section, schedule, seed, execution, checkpoints or partial(out_dir)), **loss_arguments(section)
     )

@@ -24,15 +24,18 @@ class Execution:
     """Folder under which resumable checkpoints are kept until the training is done; None: none are written."""
     save_steps: int = 100
     """Optimizer steps between two checkpoints."""
+    zero_stage: int = 0
+    """What the processes of a training shard with DeepSpeed ZeRO; 0: nothing."""
 
     @staticmethod
     def of(environment: Environment) -> Execution:
         """The settings of the environment; it asks for checkpoints by naming their distance in steps."""
         return Execution(
-            threads=environment.threads,
+            threads=environment.threads_each,
             micro_batch=environment.micro_batch,
             checkpoints=Path("checkpoints").absolute() if environment.save_steps else None,
             save_steps=environment.save_steps or 1,
+            zero_stage=environment.zero_stage,
         )
 
 

@@ -20,6 +20,7 @@ from proofline.training.checkpoints import last_complete, marking_callback
 from proofline.training.execution import Execution
 from proofline.training.policy import Policy, export_policy
 from proofline.training.precision import precision_arguments
+from proofline.training.zero import zero_arguments
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -68,6 +69,7 @@ def trl_arguments(
         "report_to": "none",
         "disable_tqdm": not sys.stderr.isatty(),
         **precision_arguments(section.precision),
+        **(zero_arguments(execution.zero_stage, section.precision) if execution.zero_stage else {}),
     }
 
 

@@ -52,7 +52,7 @@ def load_policy(folder: Path) -> Policy:
 
 def export_policy(trainer: Trainer, policy: Policy, out_dir: Path) -> None:
     """Write the trained weights to `out_dir`, from the first process; all processes return when it is there."""
-    weights = trainer.accelerator.get_state_dict(trainer.model)
+    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     if trainer.is_world_process_zero():
         model = trainer.accelerator.unwrap_model(trainer.model)
         once = {

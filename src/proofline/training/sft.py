@@ -60,7 +60,7 @@ def fit_completions(
     from trl.trainer.sft_trainer import SFTTrainer
 
     schedule = schedule_rows([row.num_tokens for row in rows], section, seed, execution.micro_batch)
-    checkpoints = checkpoint_folder(execution.checkpoints, stage, section, seed, policy.folder, rows)
+    checkpoints = checkpoint_folder(execution, stage, section, seed, policy.folder, rows)
     tokens = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
     trainer = SFTTrainer(
         model=policy.model,

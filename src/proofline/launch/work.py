@@ -1,0 +1,77 @@
+"""What each process of a launched stage does: check how many take part, call the function, give its result back.
+
+A process learns its place from the variables that torchrun, Accelerate and Ray Train all set: RANK, WORLD_SIZE,
+LOCAL_RANK. Only rank 0 speaks to the run, by appending to the spool that the stage has opened.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from proofline.tracking import NullRun, Run
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+class LaunchError(RuntimeError):
+    """The processes that were asked for did not start, or died too often."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A function for every process. Pickled on its way, so the function is a module's own or a `partial` of one."""
+
+    function: Callable[..., Any]
+    processes: int
+    """How many processes were asked for."""
+    threads: int
+    """CPU threads of each."""
+    run: Run
+    """Where rank 0 reports to."""
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Applies a function to the shards of a list that fall to this process: every `processes`-th of them."""
+
+    function: Callable[[Sequence[Any]], list[Any]]
+    shards: Sequence[Sequence[Any]]
+
+    def __call__(self, run: Run) -> dict[int, list[Any]]:
+        return {at: self.function(self.shards[at]) for at in range(rank(), len(self.shards), world_size())}
+
+
+def rank() -> int:
+    return int(os.environ.get("RANK", "0"))
+
+
+def world_size() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def work(job: Job) -> Any:
+    """This process's part. Raises LaunchError where another number of processes takes part than was asked for."""
+    if world_size() != job.processes:
+        raise LaunchError(
+            f"{job.processes} processes were asked for and {world_size()} take part. Nothing was computed. "
+            "Start the stage by itself (`python stages/…` or `dvc repro`) and set PROOFLINE_LAUNCHER and "
+            "PROOFLINE_PROCESSES; it starts its processes."
+        )
+    import torch
+
+    torch.set_num_threads(job.threads)
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    return job.function(run=job.run if rank() == 0 else NullRun())
+
+
+def die_with_parent() -> None:
+    """Ask the kernel (Linux) to end this process when the one that started it is gone, however it went."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

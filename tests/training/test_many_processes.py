@@ -1,0 +1,112 @@
+"""What several real processes train is what one trains: DDP and ZeRO over gloo, killed and resumed, and exported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from training_rows import train_all
+
+from proofline.config import Environment
+from proofline.launch import launch
+from proofline.storage.weights import weights_hash
+from proofline.tracking import NullRun
+from proofline.training.execution import Execution
+
+pytestmark = pytest.mark.slow
+
+TRAININGS = ("sft", "dpo", "genrm")
+Trained = Callable[..., Path]
+
+
+def settings(processes: int, zero_stage: int = 0, restarts: int = 0) -> Environment:
+    launcher = "local" if processes == 1 else "accelerate"
+    return Environment(launcher=launcher, processes=processes, zero_stage=zero_stage, restarts=restarts, threads=1)
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """All three trainings with so many processes and a ZeRO stage, in fp32; each combination once."""
+    done: dict[tuple[int, int], Path] = {}
+
+    def train(processes: int, zero_stage: int = 0) -> Path:
+        if (processes, zero_stage) not in done:
+            out_dir = tmp_path_factory.mktemp(f"trained-{processes}-{zero_stage}")
+            execution = Execution(threads=1, micro_batch=2, zero_stage=zero_stage)
+            function = partial(train_all, TRAININGS, tiny_policy, out_dir, execution, precision="fp32")
+            launch(function, NullRun(), settings(processes, zero_stage))
+            done[processes, zero_stage] = out_dir
+        return done[processes, zero_stage]
+
+    return train
+
+
+def difference(one: Path, other: Path, start: Path) -> float:
+    """How far two trained weights are apart, as a share of how far training has moved them."""
+    a, b, origin = (load_file(folder / "model.safetensors") for folder in (one, other, start))
+    assert set(a) == set(b)
+    apart = sum(float((a[name] - b[name]).double().square().sum()) for name in a)
+    moved = sum(float((a[name] - origin[name]).double().square().sum()) for name in a)
+    return (apart / moved) ** 0.5
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.parametrize("name", TRAININGS)
+def test_the_number_of_processes_changes_nothing(
+    name: str, processes: int, trained: Trained, tiny_policy: Path
+) -> None:
+    assert difference(trained(1) / name, trained(processes) / name, tiny_policy) < 1e-3
+
+
+@pytest.mark.parametrize("zero_stage", [1, 2, 3])
+@pytest.mark.parametrize("name", TRAININGS)
+def test_sharding_the_state_changes_nothing(name: str, zero_stage: int, trained: Trained, tiny_policy: Path) -> None:
+    assert difference(trained(1) / name, trained(2, zero_stage) / name, tiny_policy) < 1e-3
+
+
+LOADS = """
+import sys
+from safetensors import safe_open
+from transformers import AutoModelForCausalLM, AutoTokenizer
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1])
+assert model.lm_head.weight.data_ptr() == model.model.embed_tokens.weight.data_ptr()
+with safe_open(sys.argv[1] + "/model.safetensors", "pt") as stored:
+    names = set(stored.keys())
+assert "lm_head.weight" not in names
+assert names == {name for name, _ in model.named_parameters()}, names
+model(**AutoTokenizer.from_pretrained(sys.argv[1])("2+2=", return_tensors="pt"))
+assert not {"deepspeed", "transformer_engine"} & set(sys.modules)
+"""
+
+
+@pytest.mark.parametrize(("processes", "zero_stage"), [(2, 0), (2, 1), (2, 2), (2, 3)])
+def test_what_is_exported_is_whole_and_tied_and_loads_by_itself(
+    processes: int, zero_stage: int, trained: Trained
+) -> None:
+    folder = trained(processes, zero_stage) / "sft"
+    done = subprocess.run([sys.executable, "-c", LOADS, str(folder)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert all(torch.isfinite(tensor).all() for tensor in load_file(folder / "model.safetensors").values())
+
+
+@pytest.mark.parametrize("zero_stage", [0, 1, 2, 3])
+def test_killed_it_starts_again_by_itself_and_ends_with_the_same_weights(
+    zero_stage: int, tiny_policy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    undisturbed = Execution(threads=1, micro_batch=4, zero_stage=zero_stage)
+    train = partial(train_all, ["sft"], tiny_policy)
+    launch(partial(train, tmp_path / "undisturbed", undisturbed), NullRun(), settings(2, zero_stage))
+
+    checkpoints = tmp_path / "checkpoints"
+    execution = Execution(threads=1, micro_batch=4, zero_stage=zero_stage, checkpoints=checkpoints, save_steps=2)
+    killed = partial(train, tmp_path / "killed", execution, kill_once_at=3)
+    launch(killed, NullRun(), settings(2, zero_stage, restarts=1))
+    assert "ended with signal 9; starting again" in capfd.readouterr().err
+    assert weights_hash(tmp_path / "killed/sft") == weights_hash(tmp_path / "undisturbed/sft")
+    assert not list(checkpoints.glob("*/*"))
