@@ -5,6 +5,8 @@ batching.py     what a step sees: the global batch and the order of the rows
 precision.py    arithmetic of the matrix products
 policy.py       a policy folder in and out
 loop.py         TRL's arguments, the run of a trainer
+reference.py    DPO's reference log-probabilities: one sharded pass, kept by what decides them
+preference.py   TRL's DPO trainer over rows that are ready
 checkpoints.py  resumable checkpoints
 execution.py    settings of this machine
 """
