@@ -18,6 +18,8 @@ class ReadyDPOTrainer(DPOTrainer):
     tokens: every chosen token of a step weighs the same, as in our SFT.
     """
 
+    loss_weights: list[Any]
+
     def _prepare_dataset(self, dataset: Any, *others: Any) -> Any:
         return dataset
 
