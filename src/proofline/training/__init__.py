@@ -7,6 +7,8 @@ fp8*.py         FP8 layers: conversion, plain names, emulation, audit
 optimizer.py    Adam with its state in fewer bits; rounded_adam.py emulates it
 policy.py       a policy folder in and out
 loop.py         TRL's arguments, the run of a trainer
+reference.py    DPO's reference log-probabilities: one sharded pass, kept by what decides them
+preference.py   TRL's DPO trainer over rows that are ready
 checkpoints.py  resumable checkpoints
 execution.py    settings of this machine
 """

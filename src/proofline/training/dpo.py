@@ -1,13 +1,12 @@
 """Direct preference optimisation (Rafailov et al. 2023) on pairs of right and wrong solutions of one problem.
 
 The reference is the starting policy: its log-probabilities are computed once, from the weights in memory and before
-the first step, so no second model is held. `sft_weight` adds the log-likelihood of the chosen solution, per token
-(Pang et al. 2024, "Iterative Reasoning Preference Optimization").
+the first step, so no second model is held (reference.py). `sft_weight` adds the log-likelihood of the chosen solution,
+per token (Pang et al. 2024, "Iterative Reasoning Preference Optimization").
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +20,10 @@ from proofline.training.execution import AS_IT_COMES, Execution, prepare_process
 from proofline.training.fp8 import apply_formats
 from proofline.training.loop import fit, trl_arguments
 from proofline.training.policy import load_policy, partial
-from proofline.training.tokens import refuse_empty, render_turns
+from proofline.training.tokens import TokenRow, encode_rows, refuse_empty
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import PreTrainedTokenizerBase, TrainingArguments
 
     from proofline.tracking import Run
 
@@ -44,68 +42,53 @@ def train_dpo(
     """Train the policy in `policy_dir` on preference pairs into `out_dir`. Returns the closing metrics."""
     prepare_process(execution)
     from trl.trainer.dpo_config import DPOConfig
-    from trl.trainer.dpo_trainer import DPOTrainer
+
+    from proofline.training.preference import ReadyDPOTrainer
+    from proofline.training.reference import reference_logps
 
     policy = load_policy(policy_dir)
-    texts = render_pairs(policy.tokenizer, pairs, prompts)
-    kept = sorted(
-        (length, row)
-        for row, length in enumerate(pair_lengths(policy.tokenizer, texts))
-        if length <= section.max_length
+    questions = [solution_messages(pair.question, prompts) for pair in pairs]
+    both = zip(
+        encode_rows(policy.tokenizer, questions, [pair.chosen for pair in pairs]),
+        encode_rows(policy.tokenizer, questions, [pair.rejected for pair in pairs]),
+        strict=True,
     )
+    kept = [sides for sides in both if longer(sides) <= section.max_length]
     refuse_empty(kept, pairs, section.max_length, "preference pairs")
-    rows = [texts[row] for _, row in kept]
-    schedule = schedule_rows([length for length, _ in kept], section, seed, execution.micro_batch)
-    checkpoints = checkpoint_folder(execution, "train_dpo", section, seed, policy_dir, rows)
+    schedule = schedule_rows([longer(sides) for sides in kept], section, seed, execution.micro_batch)
+    checkpoints = checkpoint_folder(execution, "train_dpo", section, seed, policy_dir, kept)
+    # Made before the reference's pass: it is what brings the processes together.
     arguments = DPOConfig(
         **trl_arguments(section, schedule, seed, execution, checkpoints or partial(out_dir)), **loss_arguments(section)
     )
-    exchange = out_dir.with_name(out_dir.name + ".pairs.partial")
-    trainer = DPOTrainer(
+    logps = reference_logps(policy, list(zip(*kept, strict=True)), section.precision, execution.references)
+    trainer = ReadyDPOTrainer(
         model=apply_formats(policy.model, section),
         processing_class=policy.tokenizer,
         args=arguments,
-        train_dataset=shared_dataset(rows, exchange, arguments),
+        train_dataset=ready_dataset(kept, logps).select(schedule.order),
     )
-    # By now the trainer holds the reference log-probabilities, from one pass over the pairs in order of length.
-    trainer.train_dataset = trainer.train_dataset.select(schedule.order)
     curves = ("loss", "rewards/margins", "rewards/accuracies", "logps/chosen", "logps/rejected")
     metrics = fit(trainer, section, schedule, policy, checkpoints, out_dir, run, curves)
-    shutil.rmtree(exchange, ignore_errors=True)
-    return {"pairs": len(rows), "pairs_dropped": len(pairs) - len(rows)} | metrics
+    return {"pairs": len(kept), "pairs_dropped": len(pairs) - len(kept)} | metrics
 
 
-def shared_dataset(rows: list[dict[str, str]], folder: Path, arguments: TrainingArguments) -> Dataset:
-    """The rows as a data set on disk: TRL's processes hand each other the reference log-probabilities beside it."""
-    from datasets import Dataset, load_from_disk
-
-    with arguments.main_process_first(local=False):
-        if arguments.process_index == 0:
-            shutil.rmtree(folder, ignore_errors=True)
-            Dataset.from_list(rows).save_to_disk(str(folder))
-    return load_from_disk(str(folder))
+def longer(sides: tuple[TokenRow, TokenRow]) -> int:
+    """Tokens of a pair's longer side, prompt included."""
+    return max(row.num_tokens for row in sides)
 
 
-def render_pairs(
-    tokenizer: PreTrainedTokenizerBase, pairs: Sequence[PreferencePair], prompts: Prompts
-) -> list[dict[str, str]]:
-    """Rows of texts `prompt`, `chosen`, `rejected`. TRL tokenises them itself: it offers no way to bring tokens."""
-    if not pairs:
-        return []
-    questions = [solution_messages(pair.question, prompts) for pair in pairs]
-    prompt, chosen = render_turns(tokenizer, questions, [pair.chosen for pair in pairs])
-    _, rejected = render_turns(tokenizer, questions, [pair.rejected for pair in pairs])
-    return [{"prompt": p, "chosen": c, "rejected": r} for p, c, r in zip(prompt, chosen, rejected, strict=True)]
+def ready_dataset(pairs: Sequence[tuple[TokenRow, TokenRow]], logps: list[list[float]]) -> Dataset:
+    """The columns that TRL's collator reads; `logps` are the reference's, chosen and rejected."""
+    from datasets import Dataset
 
-
-def pair_lengths(tokenizer: PreTrainedTokenizerBase, rows: Sequence[dict[str, str]]) -> list[int]:
-    """Tokens of each pair's longer side, prompt included."""
-    sides = [
-        tokenizer([row["prompt"] + row[side] for row in rows], add_special_tokens=False)["input_ids"]
-        for side in ("chosen", "rejected")
-        if rows
-    ]
-    return [max(map(len, pair)) for pair in zip(*sides, strict=True)]
+    return Dataset.from_dict({
+        "prompt_ids": [chosen.prompt_ids for chosen, _ in pairs],
+        "chosen_ids": [chosen.completion_ids for chosen, _ in pairs],
+        "rejected_ids": [rejected.completion_ids for _, rejected in pairs],
+        "ref_chosen_logps": logps[0],
+        "ref_rejected_logps": logps[1],
+    })  # fmt: skip
 
 
 def loss_arguments(section: Dpo) -> dict[str, Any]:

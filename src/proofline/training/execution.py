@@ -24,6 +24,8 @@ class Execution:
     """Folder under which resumable checkpoints are kept until the training is done; None: none are written."""
     save_steps: int = 100
     """Optimizer steps between two checkpoints."""
+    references: Path | None = None
+    """Folder in which DPO keeps reference log-probabilities it has found; None: nowhere."""
     zero_stage: int = 0
     """What the processes of a training shard with DeepSpeed ZeRO; 0: nothing."""
 
@@ -35,6 +37,7 @@ class Execution:
             micro_batch=environment.micro_batch,
             checkpoints=Path("checkpoints").absolute() if environment.save_steps else None,
             save_steps=environment.save_steps or 1,
+            references=Path("checkpoints/references").absolute(),
             zero_stage=environment.zero_stage,
         )
 

@@ -39,6 +39,7 @@ def load_policy(folder: Path) -> Policy:
     """Load for training on this machine."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
     if not (folder / "config.json").is_file():
         raise PolicyError(
@@ -47,6 +48,8 @@ def load_policy(folder: Path) -> Policy:
     # On a CPU plain attention is faster than the fused kernel, whose backward pass is slow: 12.6k against 8.1k tokens/s
     # on one core at 16 rows of 96 tokens, 10.1k against 7.4k at 256 tokens.
     attention = "sdpa" if torch.cuda.is_available() else "eager"
+    # Whole, even where a training before this one in the process has left its ZeRO-3 settings to transformers.
+    unset_hf_deepspeed_config()
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", attn_implementation=attention)
     stored = model.dtype
     return Policy(folder, model.to(torch.float32), AutoTokenizer.from_pretrained(folder), stored)

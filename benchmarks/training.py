@@ -1,0 +1,253 @@
+"""Tokens per second of SFT, DPO and GenRM beside stock TRL scripts: same weights, rows, batch, recipe and precision.
+
+    python benchmarks/training.py [--rounds 3] [--threads 2] [--rows 3000] [--small]
+
+Stock is what TRL's documentation shows: a trainer on the model's path and chat rows, the recipe's numbers in its
+arguments, TRL's defaults for everything else (activation checkpointing, shuffled rows, logging every 10 steps; DPO with
+its second model). Its micro-batch is the whole batch, which is faster for it than 8 rows four times. Every run has a
+process of its own, and imports are over before a clock starts. A token counts if it is not padding. `loop` is the
+trainer's `train()`; `stage` is the whole function: loading, tokenising, reference, training, export.
+
+The curves: a third run has stock TRL's loop and settings but our tokens in our order, so that its losses at each step
+must be ours to within bf16's rounding. (The stock script's own rows come in another order, and its chat template
+adds a line break behind each completion.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from report import table, write_result
+
+from proofline.base.source import BUNDLED
+from proofline.config import load_params
+from proofline.config.schema import Params
+from proofline.data.demonstrations import write_demonstrations
+from proofline.data.equations import corrupt
+from proofline.data.prompts import solution_messages, verification_messages
+from proofline.data.synthetic import generate_problems
+from proofline.data.traces import program_trace
+from proofline.records import PreferencePair
+from proofline.tracking import NullRun
+
+TRAININGS = ("sft", "dpo", "genrm")
+CONTENDERS = ("proofline", "stock", "stock loop, our rows")
+
+
+class Curve(NullRun):
+    """Keeps the loss at each logged step."""
+
+    def __init__(self) -> None:
+        self.losses: dict[int, float] = {}
+
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        if step is not None and "loss" in metrics:
+            self.losses[step] = metrics["loss"]
+
+
+def make_rows(name: str, count: int) -> list[Any]:
+    """The recipe's own kinds of rows: solutions; a solution and a corrupted one; chains about both."""
+    problems = list(generate_problems("train", count, seed=0))
+    if name == "sft":
+        return write_demonstrations(problems, count, seed=0)
+    generator, rows = Random(0), []
+    for problem in problems:
+        wrong = corrupt(problem.solution, problem.question, generator)
+        if wrong is None:
+            continue
+        if name == "dpo":
+            rows.append(
+                PreferencePair(id=problem.id, problem_id=problem.id, question=problem.question, chosen_id="right",
+                               rejected_id="wrong", chosen=problem.solution, rejected=wrong, rule="corrupted")
+            )  # fmt: skip
+        else:
+            text, label = (wrong, False) if len(rows) % 2 else (problem.solution, True)
+            rows.append(program_trace(problem, problem.id, text, None, label))
+    return rows
+
+
+def section_of(name: str, recipe: Params) -> Any:
+    changes: dict[str, Any] = {"epochs": 1.0} | ({"solution_weight": 0.0} if name == "genrm" else {})
+    return getattr(recipe, name).model_copy(update=changes)
+
+
+def proofline(name: str, rows: list[Any], recipe: Params, threads: int, out_dir: Path) -> dict[str, Any]:
+    from proofline.training.dpo import train_dpo
+    from proofline.training.execution import Execution, prepare_process
+    from proofline.training.genrm import train_genrm
+    from proofline.training.sft import train_sft
+
+    execution, run, section = Execution(threads=threads), Curve(), section_of(name, recipe)
+    prepare_process(execution)
+    import trl.trainer.dpo_trainer
+    import trl.trainer.sft_trainer  # noqa: F401
+
+    began = time.perf_counter()
+    shared: Any = (recipe.prompts, section, recipe.seed, out_dir, run)
+    if name == "sft":
+        metrics = train_sft(BUNDLED, rows, *shared, execution=execution)
+    elif name == "dpo":
+        metrics = train_dpo(BUNDLED, rows, *shared, execution=execution)
+    else:
+        metrics = train_genrm(BUNDLED, rows, [], *shared, execution=execution)
+    return {
+        "tokens": metrics["tokens"], "loop_seconds": metrics["seconds"], "stage_seconds": time.perf_counter() - began,
+        "losses": run.losses,
+    }  # fmt: skip
+
+
+def stock(name: str, rows: list[Any], recipe: Params, threads: int, out_dir: Path, ours: bool) -> dict[str, Any]:
+    """The script; `ours` gives it our tokens in our order, and asks for the loss as often as we do."""
+    import torch
+    from datasets import Dataset
+    from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+
+    torch.set_num_threads(threads)
+    section = section_of(name, recipe)
+    began = time.perf_counter()
+    chosen: Any = {"train_sampling_strategy": "sequential", "max_length": None} if ours else {}
+    settings: Any = {
+        "output_dir": str(out_dir), "num_train_epochs": section.epochs, "learning_rate": section.learning_rate,
+        "per_device_train_batch_size": section.batch_size, "lr_scheduler_type": "cosine_with_min_lr",
+        "lr_scheduler_kwargs": {"min_lr_rate": 0.1}, "warmup_steps": section.warmup_ratio, "bf16": True,
+        "weight_decay": section.weight_decay, "max_grad_norm": section.max_grad_norm, "max_length": section.max_length,
+        "seed": recipe.seed, "use_cpu": True, "report_to": "none", "save_strategy": "no", **chosen,
+    }  # fmt: skip
+    if ours:
+        dataset, steps = our_dataset(name, rows, recipe, section)
+        settings["logging_steps"] = max(1, steps // 50)
+    else:
+        dataset = Dataset.from_list([chat_row(name, row, recipe) for row in rows])
+    if name == "dpo":
+        settings |= {"beta": section.beta, "loss_type": [section.loss, "sft"], "loss_weights": [1, section.sft_weight]}
+        trainer = DPOTrainer(model=str(BUNDLED), args=DPOConfig(**settings), train_dataset=dataset)
+    else:
+        trainer = SFTTrainer(model=str(BUNDLED), args=SFTConfig(**settings), train_dataset=dataset)
+    loop_began = time.perf_counter()
+    trainer.train()
+    loop_seconds = time.perf_counter() - loop_began
+    trainer.save_model()
+    return {
+        "tokens": trainer._total_train_tokens, "loop_seconds": loop_seconds,
+        "stage_seconds": time.perf_counter() - began,
+        "losses": {point["step"]: point["loss"] for point in trainer.state.log_history if "loss" in point},
+    }  # fmt: skip
+
+
+def chat_row(name: str, row: Any, recipe: Params) -> dict[str, Any]:
+    """A row as TRL's documentation writes it."""
+    says = lambda text: [{"role": "assistant", "content": text}]  # noqa: E731
+    if name == "dpo":
+        prompt = solution_messages(row.question, recipe.prompts)
+        return {"prompt": prompt, "chosen": says(row.chosen), "rejected": says(row.rejected)}
+    if name == "genrm":
+        prompt = verification_messages(row.question, row.candidate, recipe.prompts)
+        return {"prompt": prompt, "completion": says(row.chain)}
+    return {"prompt": solution_messages(row.question, recipe.prompts), "completion": says(row.solution)}
+
+
+def our_dataset(name: str, rows: list[Any], recipe: Params, section: Any) -> tuple[Any, int]:
+    """Our tokens in the order we train on them, and the number of steps."""
+    from datasets import Dataset
+    from transformers import AutoTokenizer
+
+    from proofline.training.batching import schedule_rows
+    from proofline.training.tokens import encode_rows
+
+    tokenizer, chat = AutoTokenizer.from_pretrained(BUNDLED), [chat_row(name, row, recipe) for row in rows]
+    sides = ("chosen", "rejected") if name == "dpo" else ("completion",)
+    prompts = [row["prompt"] for row in chat]
+    encoded = [encode_rows(tokenizer, prompts, [row[side][0]["content"] for row in chat]) for side in sides]
+    kept = [pair for pair in zip(*encoded, strict=True) if max(row.num_tokens for row in pair) <= section.max_length]
+    schedule = schedule_rows([max(row.num_tokens for row in pair) for pair in kept], section, recipe.seed, None)
+    if name == "dpo":
+        columns = {"prompt_ids": [right.prompt_ids for right, _ in kept],
+                   "chosen_ids": [right.completion_ids for right, _ in kept],
+                   "rejected_ids": [wrong.completion_ids for _, wrong in kept]}  # fmt: skip
+    else:
+        columns = {"input_ids": [row.input_ids for (row,) in kept], "labels": [row.labels for (row,) in kept]}
+    return Dataset.from_dict(columns).select(schedule.order), schedule.steps
+
+
+def run_alone(contender: str, name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """One training in a process of its own."""
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, __file__, "--rows", str(options.rows), "--threads", str(options.threads)]
+        result = Path(folder) / "result.json"
+        subprocess.run(
+            [*command, "--alone", contender, name, str(result)], check=True, capture_output=True,
+            env=os.environ | {"OMP_NUM_THREADS": str(options.threads)},
+        )  # fmt: skip
+        return dict(json.loads(result.read_text()))
+
+
+def train_alone(contender: str, name: str, result: Path, options: argparse.Namespace) -> None:
+    recipe, out_dir = load_params(), result.parent / "policy"
+    rows = make_rows(name, options.rows)
+    if contender == "proofline":
+        measured = proofline(name, rows, recipe, options.threads, out_dir)
+    else:
+        measured = stock(name, rows, recipe, options.threads, out_dir, ours=contender != "stock")
+    result.write_text(json.dumps(measured))
+
+
+def apart(runs: dict[str, list[dict[str, Any]]]) -> float:
+    """Largest difference between our loss and that of the stock loop on our rows, at any logged step."""
+    ours, theirs = runs["proofline"][0]["losses"], runs["stock loop, our rows"][0]["losses"]
+    assert ours.keys() == theirs.keys(), "the two log at other steps"
+    return max(abs(ours[step] - theirs[step]) for step in ours)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rows", type=int, default=3000, help="problems that rows are made of")
+    parser.add_argument("--small", action="store_true", help="256 rows, one round: does it work?")
+    parser.add_argument("--only", choices=TRAININGS, help="one training; writes nothing")
+    parser.add_argument("--alone", nargs=3, metavar=("CONTENDER", "TRAINING", "RESULT"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.small:
+        options.rows, options.rounds = 256, 1
+    if options.alone:
+        train_alone(options.alone[0], options.alone[1], Path(options.alone[2]), options)
+        return
+
+    names = (options.only,) if options.only else TRAININGS
+    measured: dict[str, dict[str, list[dict[str, Any]]]] = {
+        name: {contender: [] for contender in CONTENDERS} for name in names
+    }
+    for number in range(options.rounds):
+        for name in names:
+            for contender in CONTENDERS[: 3 if number == 0 else 2]:
+                measured[name][contender].append(run_alone(contender, name, options))
+    summary, lines = {}, []
+    for name, runs in measured.items():
+        row: dict[str, Any] = {"largest_loss_difference": apart(runs)}
+        for part in ("loop", "stage"):
+            rates = {
+                contender: statistics.median(run["tokens"] / run[f"{part}_seconds"] for run in runs[contender])
+                for contender in ("proofline", "stock")
+            }
+            row[f"{part}_tokens_per_second"], row[f"{part}_ratio"] = rates, rates["proofline"] / rates["stock"]
+            lines.append([f"{name}, {part}", f"{rates['proofline']:,.0f}", f"{rates['stock']:,.0f}",
+                          f"{row[f'{part}_ratio']:.2f}", f"{row['largest_loss_difference']:.4f}"])  # fmt: skip
+        summary[name] = row
+    print(table(["tokens/s", "proofline", "stock TRL", "ratio", "losses apart by at most"], lines))
+    if not options.only:
+        write_result("training", vars(options), ["torch", "transformers", "trl", "accelerate", "datasets"],
+                     summary=summary, runs=measured)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
