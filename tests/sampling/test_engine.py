@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import random
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from proofline.config.schema import Prompts
 from proofline.data.synthetic import generate_problems
 from proofline.records import Decoding, Problem
-from proofline.sampling.engine import Completion, Engine, Request
-from proofline.sampling.policy import Sampler, load_sampler, sample_solutions
+from proofline.sampling.engine import Completion, Engine, Request, row_bucket
+from proofline.sampling.policy import Sampler, load_sampler, sample_solutions, shared_sampler
+from proofline.sampling.rows import GRAPHS, STATIC
 from proofline.sampling.seeds import sample_seed
 
 PROMPTS = Prompts(solution="{question}", verification="{question}\n{candidate}")
@@ -133,6 +138,76 @@ def test_solutions_are_records_in_order_with_ids_that_tell_what_made_them(
     assert len(set(all_ids)) == 36
     assert sample(0, 3, problems[4:6]) == all_ids[12:18]
     assert not set(sample(1, 3, problems)) & set(all_ids)
+
+
+def test_static_shapes_draw_the_same_samples(sampler: Sampler, problems: list[Problem]) -> None:
+    """The step that a GPU captures, run eagerly: rounded shapes, rare looks, rows that ride along."""
+    asked = requests(sampler, problems, 5)
+    exact = with_rows(sampler, 40)
+    static = Engine(sampler.engine.model, sorted(sampler.engine.end_ids), 40, STATIC)
+    for decoding in (WARM, GREEDY, WARM):
+        expected = by_sample(list(exact.generate(asked, decoding, [5, 9])))
+        found = by_sample(list(static.generate(asked, decoding, [5, 9])))
+        assert found.keys() == expected.keys()
+        for key, other in expected.items():
+            assert found[key].token_ids == other.token_ids
+            assert (found[key].finished, found[key].logprob) == (other.finished, pytest.approx(other.logprob, abs=1e-3))
+            assert found[key].tracked == pytest.approx(other.tracked, abs=1e-4)
+
+
+def test_row_buckets_hold_the_active_rows() -> None:
+    assert [row_bucket(active, 512) for active in (1, 16, 17, 255, 256, 257, 512)] == [16, 16, 32, 256, 256, 512, 512]
+    assert row_bucket(1, 8) == 8
+
+
+SHARD = """
+import sys, torch
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_engine import sampled_shard
+torch.set_num_threads(1)
+print("\\n".join(sampled_shard(Path({policy!r}), 1)))
+"""
+
+
+def sampled_shard(policy: Path, shard: int) -> list[str]:
+    """One shard of twelve problems, as JSON lines."""
+    some = list(generate_problems("dev", 12, seed=0))[4 * shard : 4 * shard + 4]
+    return [row.model_dump_json() for row in sample_solutions(policy, "sft", some, PROMPTS, WARM, 3, 0, rows=8)]
+
+
+def test_shards_are_the_same_to_the_bit_in_any_order_and_process(tiny_policy: Path) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        forwards = [sampled_shard(tiny_policy, shard) for shard in (0, 1, 2)]
+        assert [sampled_shard(tiny_policy, shard) for shard in (2, 1, 0)] == forwards[::-1]
+    finally:
+        torch.set_num_threads(threads)
+    program = SHARD.format(tests=str(Path(__file__).parent), policy=str(tiny_policy))
+    other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert other.stdout.splitlines() == forwards[1]
+
+
+def test_a_policy_is_loaded_once_and_again_when_its_folder_is_replaced(tiny_policy: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "policy"
+    shutil.copytree(tiny_policy, folder)
+    first = shared_sampler(folder, 8)
+    assert shared_sampler(folder, 8) is first
+    model = AutoModelForCausalLM.from_pretrained(tiny_policy)
+    model.model.embed_tokens.weight.data += 1.0
+    shutil.rmtree(folder)
+    shutil.copytree(tiny_policy, folder)
+    model.save_pretrained(folder)
+    assert shared_sampler(folder, 8).weights not in ("", first.weights)
+
+
+def test_graphs_without_a_gpu_are_refused(sampler: Sampler, problems: list[Problem]) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    engine = Engine(sampler.engine.model, [2], 4, GRAPHS)
+    with pytest.raises(ValueError, match="CUDA graphs need a GPU"):
+        next(engine.generate(requests(sampler, problems[:1], 1), GREEDY))
 
 
 def test_a_model_with_sliding_windows_is_refused(sampler: Sampler) -> None:

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 from proofline.records import Decoding
-from proofline.sampling.draw import draw
-from proofline.sampling.seeds import uniforms
-from proofline.sampling.slots import ATTENTION, Slots
+from proofline.sampling.rows import EXACT, FEWEST_ROWS, Rows, Stepping
+from proofline.sampling.seeds import signed
+from proofline.sampling.slots import ATTENTION
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -55,18 +55,6 @@ class Completion:
 
 
 @dataclass
-class _Row:
-    """A sample in the making."""
-
-    request: Request
-    sample_index: int
-    token_ids: list[int] = field(default_factory=list)
-    tracked: list[np.ndarray] = field(default_factory=list)
-    logprob: float = 0.0
-    done: bool = False
-
-
-@dataclass
 class _Prompt:
     """A prefilled prompt: keys and values (layers, kv_heads, T, head_dim), last logits (V,), samples still to start."""
 
@@ -80,7 +68,7 @@ class _Prompt:
 class Engine:
     """A model, ready to decode `rows` sequences at a time."""
 
-    def __init__(self, model: PreTrainedModel, end_ids: Sequence[int], rows: int) -> None:
+    def __init__(self, model: PreTrainedModel, end_ids: Sequence[int], rows: int, stepping: Stepping = EXACT) -> None:
         if "sliding_attention" in getattr(model.config, "layer_types", []):
             raise ValueError(
                 f"{model.config.model_type} has sliding-window layers; the decoding loop reads full attention"
@@ -88,6 +76,8 @@ class Engine:
         self.model = model.eval()
         self.end_ids = set(end_ids)
         self.rows = rows
+        self.stepping = stepping
+        self._held: tuple[object, Rows] | None = None
 
     @torch.inference_mode()
     def generate(
@@ -95,7 +85,8 @@ class Engine:
     ) -> Iterator[Completion]:
         """Yield a completion for every seed of every request, in the order they finish."""
         longest = max((len(request.prompt_ids) for request in requests), default=1)
-        loop = _Loop(self, longest + decoding.max_new_tokens, decoding, track_token_ids)
+        rows = self._rows(longest + decoding.max_new_tokens, decoding, track_token_ids)
+        loop = _Loop(rows, self.rows, self.stepping)
         # Like lengths together: the attended length is that of the longest row.
         queue = deque(sorted(requests, key=lambda request: (len(request.prompt_ids), request.key)))
         ready: deque[_Prompt] = deque()
@@ -106,8 +97,19 @@ class Engine:
                 loop.admit(ready)
             yield from loop.leave()
             if loop.active:
-                loop.step()
+                loop.advance()
                 yield from loop.leave()
+
+    def _rows(self, capacity: int, decoding: Decoding, track: Sequence[int]) -> Rows:
+        """Rows of at least that capacity: those of the call before where they are alike, with their graphs."""
+        capacity = round_up(capacity, self.stepping.length_multiple)
+        alike = (capacity, decoding, tuple(track))
+        if self._held is None or self._held[0] != alike:
+            self._held = None  # its memory is given back before the new rows ask for theirs
+            rows = Rows(self.model, sorted(self.end_ids), self.rows, capacity, decoding, track, self.stepping)
+            self._held = (alike, rows)
+        self._held[1].free(self._held[1].every)
+        return self._held[1]
 
     def _prefill(self, requests: Sequence[Request]) -> list[_Prompt]:
         """Run the prompts through the model once, padded behind: what follows a token does not reach it."""
@@ -133,100 +135,87 @@ class Engine:
 
 
 class _Loop:
-    """The rows being decoded: rows 0 to active-1 of the slots, each at its own position."""
+    """Which sample sits in which row: rows 0 to active-1 are in use, each at its own position."""
 
-    def __init__(self, engine: Engine, capacity: int, decoding: Decoding, track: Sequence[int]) -> None:
-        self.model, self.end_ids = engine.model, engine.end_ids
-        self.decoding = decoding
-        self.track = torch.as_tensor(track, dtype=torch.long, device=self.model.device)
-        self.slots = Slots(engine.model, engine.rows, capacity)
-        self.states: list[_Row] = []
-        self.rows = engine.rows
-        self.lengths = np.zeros(engine.rows, dtype=np.int64)
-        self.drawn = np.zeros(engine.rows, dtype=np.int64)
-        self.seeds = np.zeros(engine.rows, dtype=np.uint64)
-        self.last = np.zeros(engine.rows, dtype=np.int64)
-        self.offsets = torch.arange(capacity, device=self.model.device)
+    def __init__(self, state: Rows, rows: int, stepping: Stepping) -> None:
+        self.state, self.rows, self.stepping = state, rows, stepping
+        self.samples: list[tuple[Request, int]] = []
+        self.lengths: list[int] = []
 
     @property
     def active(self) -> int:
-        return len(self.states)
+        return len(self.samples)
 
     def admit(self, ready: deque[_Prompt]) -> None:
-        """Start samples of the first ready prompt in the free rows, and draw their first tokens."""
+        """Start samples of the first ready prompt in the free rows."""
         prompt = ready[0]
         count = min(self.rows - self.active, len(prompt.waiting))
-        start = self.active
-        rows = torch.arange(start, start + count, device=self.model.device)
-        self.slots.fill(rows, prompt.keys[:, None], prompt.values[:, None])
-        for row in range(start, start + count):
-            index = prompt.waiting.popleft()
-            self.states.append(_Row(prompt.request, index))
-            self.seeds[row] = prompt.request.seeds[index]
-        self.lengths[start : start + count] = prompt.keys.shape[2]
-        self.drawn[start : start + count] = 0
-        self._take(prompt.logits.expand(count, -1), start)
+        indices = [prompt.waiting.popleft() for _ in range(count)]
+        at = self.state.every[self.active : self.active + count]
+        self.state.slots.fill(at, prompt.keys[:, None], prompt.values[:, None])
+        seeds = torch.tensor([signed(prompt.request.seeds[index]) for index in indices]).to(at.device)
+        length = prompt.keys.shape[2]
+        self.state.begin(at, length, seeds, prompt.logits.expand(count, -1))
+        self.samples += [(prompt.request, index) for index in indices]
+        self.lengths += [length] * count
         if not prompt.waiting:
             ready.popleft()
 
-    def step(self) -> None:
-        """One token for every row."""
-        count, device = self.active, self.model.device
-        positions = torch.from_numpy(self.lengths[:count]).to(device)
-        length = int(self.lengths[:count].max()) + 1
-        hidden = self.offsets[:length] > positions[:, None]
-        mask = torch.zeros(hidden.shape, dtype=self.model.dtype, device=device).masked_fill_(hidden, -torch.inf)
-        self.slots.aim(positions, length)
-        out = self.model(
-            input_ids=torch.from_numpy(self.last[:count, None]).to(device),
-            position_ids=positions[:, None],
-            attention_mask={"full_attention": mask[:, None, None]},
-            past_key_values=self.slots,
-            use_cache=True,
-        )
-        self.lengths[:count] += 1
-        self._take(out.logits[:, -1].float(), 0)
-
-    def _take(self, logits: torch.Tensor, start: int) -> None:
-        """Draw a token for the rows from `start` on and note what it was."""
-        stop = start + logits.shape[0]
-        uniform = torch.from_numpy(uniforms(self.seeds[start:stop], self.drawn[start:stop])).to(logits.device)
-        tokens = draw(logits, uniform, self.decoding.temperature, self.decoding.top_p)
-        logprobs = logits.log_softmax(-1)
-        chosen = logprobs.gather(-1, tokens[:, None])[:, 0].tolist()
-        tracked = logprobs[:, self.track].cpu().numpy() if len(self.track) else None
-        self.last[start:stop] = tokens.cpu().numpy()
-        self.drawn[start:stop] += 1
-        for offset, token in enumerate(self.last[start:stop].tolist()):
-            row = self.states[start + offset]
-            row.logprob += chosen[offset]
-            if token in self.end_ids:
-                row.done = True
-            else:
-                row.token_ids.append(token)
-                if tracked is not None:
-                    row.tracked.append(tracked[offset])
+    def advance(self) -> None:
+        """Some steps for every row."""
+        steps = self.stepping.steps_per_look
+        capacity = len(self.state.offsets)
+        length = min(capacity, round_up(max(self.lengths) + steps, self.stepping.length_multiple))
+        count = row_bucket(self.active, self.rows) if self.stepping.halving else self.active
+        for _ in range(steps):
+            self.state.step(count, length)
 
     def leave(self) -> Iterator[Completion]:
         """Take finished rows out; the last rows move into their places."""
-        limit = self.decoding.max_new_tokens
-        leaving = [i for i, row in enumerate(self.states) if row.done or len(row.token_ids) >= limit]
+        state, active = self.state, self.active
+        looked = torch.stack([state.drawn[:active], state.lengths[:active], state.ended[:active].long()])
+        drawn, self.lengths, ended = looked.tolist()
+        leaving = [row for row in range(active) if ended[row] or drawn[row] >= state.limit]
         if not leaving:
             return
-        gone = [self.states[i] for i in leaving]
-        keep = self.active - len(leaving)
-        holes = [i for i in leaving if i < keep]
-        movers = [i for i in range(keep, self.active) if i not in set(leaving)]
+        completions = self._completions(leaving, drawn, ended)
+        keep = active - len(leaving)
+        gone = set(leaving)
+        holes = [row for row in leaving if row < keep]
+        movers = [row for row in range(keep, active) if row not in gone]
         if holes:
-            length = int(self.lengths[movers].max())
-            self.slots.move(torch.as_tensor(movers), torch.as_tensor(holes), length)
+            device = state.every.device
+            source, target = torch.tensor(movers, device=device), torch.tensor(holes, device=device)
+            state.move(source, target, max(self.lengths[row] for row in movers))
             for hole, mover in zip(holes, movers, strict=True):
-                self.states[hole] = self.states[mover]
-            for array in (self.lengths, self.drawn, self.seeds, self.last):
-                array[holes] = array[movers]
-        del self.states[keep:]
-        for row in gone:
-            yield Completion(
-                row.request.key, row.sample_index, int(row.request.seeds[row.sample_index]), row.token_ids, row.logprob,
-                row.done, np.asarray(row.tracked, dtype=np.float32).reshape(len(row.token_ids), len(self.track)),
+                self.samples[hole], self.lengths[hole] = self.samples[mover], self.lengths[mover]
+        state.free(state.every[keep:active])
+        del self.samples[keep:], self.lengths[keep:]
+        yield from completions
+
+    def _completions(self, leaving: list[int], drawn: list[int], ended: list[int]) -> list[Completion]:
+        at = torch.tensor(leaving, device=self.state.every.device)
+        tokens, logprobs = self.state.tokens[at].tolist(), self.state.logprob[at].tolist()
+        tracked = self.state.tracked[at].cpu().numpy()
+        completions = []
+        for place, row in enumerate(leaving):
+            request, index = self.samples[row]
+            kept = drawn[row] - ended[row]
+            completions.append(
+                Completion(
+                    request.key, index, int(request.seeds[index]), tokens[place][:kept], logprobs[place],
+                    bool(ended[row]), tracked[place, :kept].copy(),
+                )
             )  # fmt: skip
+        return completions
+
+
+def round_up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
+
+
+def row_bucket(active: int, rows: int) -> int:
+    """The smallest of rows, rows/2, rows/4, … that holds the active ones."""
+    while rows // 2 >= max(active, FEWEST_ROWS):
+        rows //= 2
+    return rows

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from proofline.config.schema import Prompts
 from proofline.data.prompts import Message, solution_messages
 from proofline.records import Decoding, Problem, Solution, stable_id
 from proofline.sampling.engine import Completion, Engine, Request
+from proofline.sampling.rows import EXACT, GRAPHS
 from proofline.sampling.seeds import sample_seed
 from proofline.storage.weights import weights_hash
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 PLAIN_LINE_EVERY_SECONDS = 10.0
+SHARD_SEQUENCES = 4096
+"""Samples decoded in one go. It is a constant, neither the recipe's nor the environment's: samples are cut the same way
+on one process and on sixty-four, and since matrix products of other shapes round differently, only then are they the
+same to the bit (with equal `sampling_rows` and threads)."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,30 @@ def load_sampler(policy_dir: Path, rows: int) -> Sampler:
     tokenizer = AutoTokenizer.from_pretrained(policy_dir)
     ends = model.generation_config.eos_token_id
     end_ids = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
-    return Sampler(Engine(model, sorted(end_ids), rows), tokenizer, weights_hash(policy_dir))
+    stepping = GRAPHS if device == "cuda" else EXACT
+    return Sampler(Engine(model, sorted(end_ids), rows, stepping), tokenizer, weights_hash(policy_dir))
+
+
+def shared_sampler(policy_dir: Path, rows: int) -> Sampler:
+    """The policy's sampler, loaded and hashed once in this process for all the shards of a stage.
+
+    A folder that has been replaced is loaded again: it is known by its files' sizes, times and inodes, which costs
+    no reading. Only the last policy asked for is kept.
+    """
+    files = sorted(policy_dir.absolute().iterdir())
+    stats = [(file.name, file.stat()) for file in files]
+    identity = tuple((name, stat.st_size, stat.st_mtime_ns, stat.st_ino) for name, stat in stats)
+    return _shared_sampler(policy_dir.absolute(), identity, rows)
+
+
+@lru_cache(maxsize=1)
+def _shared_sampler(policy_dir: Path, identity: tuple[object, ...], rows: int) -> Sampler:
+    return load_sampler(policy_dir, rows)
+
+
+def shard_size(samples_per_item: int) -> int:
+    """Items (problems, candidates) of a shard, for so many samples of each."""
+    return max(1, SHARD_SEQUENCES // samples_per_item)
 
 
 def sample_solutions(
@@ -70,8 +99,8 @@ def sample_solutions(
     rows: int,
     sampler: Sampler | None = None,
 ) -> list[Solution]:
-    """`num_samples` solutions of each problem. Pass a loaded `sampler` to decode the same policy several times."""
-    sampler = sampler or load_sampler(policy_dir, rows)
+    """`num_samples` solutions of each problem: of all, or of one shard of them. Without a `sampler`, the shared one."""
+    sampler = sampler or shared_sampler(policy_dir, rows)
     seeds = [[sample_seed(run_seed, problem.id, i) for i in range(num_samples)] for problem in problems]
     encoded = sampler.encode([solution_messages(problem.question, prompts) for problem in problems])
     requests = [Request(p.id, ids, s) for p, ids, s in zip(problems, encoded, seeds, strict=True)]

@@ -7,10 +7,10 @@ are counter-based (SplitMix64, Steele et al. 2014): the t-th number of a stream 
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+if TYPE_CHECKING:
+    import torch
 
 
 def sample_seed(run_seed: int, item_id: str, sample_index: int) -> int:
@@ -19,11 +19,26 @@ def sample_seed(run_seed: int, item_id: str, sample_index: int) -> int:
     return int.from_bytes(digest, "little")
 
 
-def uniforms(seeds: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Numbers in [0, 1), one for each (seed, position). Shapes: uint64 (B,), integer (B,) -> float64 (B,)."""
-    with np.errstate(over="ignore"):
-        z = seeds.astype(np.uint64) + (positions.astype(np.uint64) + np.uint64(1)) * _GOLDEN
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    return (z >> np.uint64(11)).astype(np.float64) * 2.0**-53
+def uniforms(seeds: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    """Numbers in [0, 1), one for each (seed, position). Shapes: int64 (B,), int64 (B,) -> float64 (B,).
+
+    A seed's 64 bits are held as a signed integer (`signed`): sums and products wrap around alike.
+    """
+    z = seeds + (positions + 1) * _GOLDEN
+    z = (z ^ _shifted(z, 30)) * signed(0xBF58476D1CE4E5B9)
+    z = (z ^ _shifted(z, 27)) * signed(0x94D049BB133111EB)
+    z = z ^ _shifted(z, 31)
+    return _shifted(z, 11).double() * 2.0**-53
+
+
+def signed(bits: int) -> int:
+    """The 64 bits of a non-negative integer as a signed one."""
+    return bits - 2**64 if bits >= 2**63 else bits
+
+
+def _shifted(z: torch.Tensor, by: int) -> torch.Tensor:
+    """A shift to the right that fills with zeros; PyTorch's fills with the sign."""
+    return (z >> by) & (2 ** (64 - by) - 1)
+
+
+_GOLDEN = signed(0x9E3779B97F4A7C15)

@@ -18,7 +18,7 @@ from proofline.config.schema import Verification as Section
 from proofline.data.prompts import NO, VERDICT_LINE, YES, verification_messages
 from proofline.records import Decoding, Problem, Solution, Verdict, Verification
 from proofline.sampling.engine import Completion, Request
-from proofline.sampling.policy import Sampler, load_sampler, progress
+from proofline.sampling.policy import Sampler, progress, shared_sampler
 from proofline.sampling.seeds import sample_seed
 
 
@@ -35,8 +35,11 @@ def verify(
     *,
     rows: int,
 ) -> list[Verification]:
-    """Score candidates; the grader's verdict is only carried along as the label. Raises VerdictTokenError."""
-    sampler = load_sampler(genrm_dir, rows)
+    """Score candidates; the grader's verdict is only carried along as the label. Raises VerdictTokenError.
+
+    Called with all candidates or with one shard of them.
+    """
+    sampler = shared_sampler(genrm_dir, rows)
     yes, no = verdict_ids(sampler)
     line = sampler.tokenizer(VERDICT_LINE, add_special_tokens=False)["input_ids"]
     chats = [verification_messages(problem.question, solution.text, prompts) for problem, solution, _ in candidates]
