@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from proofline.config import load_environment, load_params
 from proofline.data.subset import subset
 from proofline.evaluation.metrics import evaluate_policy, scalars
-from proofline.grading import grade_all
+from proofline.grading import SHARD_SOLUTIONS, grade_all
+from proofline.launch import spread
 from proofline.records import Decoding, Problem
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import read_records, write_records
@@ -20,27 +22,27 @@ def main(policy: str) -> None:
     section, folder = params.evaluation, Path("reports/evaluate", policy)
     sections = {"evaluation": section, "prompts": params.prompts, "seed": params.seed}
     with track("evaluate", sections=sections, policy=policy) as run:
-        from proofline.sampling.policy import load_sampler, sample_solutions, use_threads
+        from proofline.sampling.policy import sample_solutions, shard_size
 
-        use_threads(environment.threads_each)
-        policy_dir = Path("models", policy)
         problems = subset(read_records("data/problems/test.jsonl", Problem), section.problems)
         by_id = {problem.id: problem for problem in problems}
-        sampler = load_sampler(policy_dir, environment.sampling_rows)
         graded = {}
         for kind, temperature, top_p, count in (
             ("greedy", 0.0, 1.0, 1),
             ("sample", section.temperature, section.top_p, section.num_samples),
         ):
             decoding = Decoding(temperature=temperature, top_p=top_p, max_new_tokens=section.max_new_tokens)
-            solutions = sample_solutions(
-                policy_dir, policy, problems, params.prompts, decoding, count, params.seed,
-                rows=environment.sampling_rows, sampler=sampler,
+            sample = partial(
+                sample_solutions, Path("models", policy).absolute(), policy,
+                prompts=params.prompts, decoding=decoding, num_samples=count, run_seed=params.seed,
+                rows=environment.sampling_rows,
             )  # fmt: skip
-            grades = grade_all(
-                solutions, by_id, workers=environment.grader_workers,
+            solutions = list(spread(sample, problems, environment, shard_size=shard_size(count)))
+            grade = partial(
+                grade_all, problems=by_id, workers=environment.grader_workers,
                 deadline_seconds=environment.grader_deadline_seconds,
             )  # fmt: skip
+            grades = list(spread(grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine"))
             write_records(folder / ("greedy.jsonl" if kind == "greedy" else "samples.jsonl"), solutions)
             write_records(folder / f"{kind}_grades.jsonl", grades)
             graded[kind] = (solutions, grades)

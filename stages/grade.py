@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from proofline.config import load_environment
-from proofline.grading import grade_all
+from proofline.grading import SHARD_SOLUTIONS, grade_all
 from proofline.grading.summary import summarise
+from proofline.launch import spread
 from proofline.records import Problem, Solution
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import read_records, write_records
@@ -22,12 +24,12 @@ def main() -> None:
     environment = load_environment()
     with track("grade", sections={}, policy=policy) as run:
         problems = {problem.id: problem for problem in read_records("data/problems/train.jsonl", Problem)}
-        grades = grade_all(
-            read_records(SAMPLES[policy], Solution),
-            problems,
-            workers=environment.grader_workers,
+        grade = partial(
+            grade_all, problems=problems, workers=environment.grader_workers,
             deadline_seconds=environment.grader_deadline_seconds,
-        )
+        )  # fmt: skip
+        solutions = read_records(SAMPLES[policy], Solution)
+        grades = list(spread(grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine"))
         summary = summarise(grades, problems)
         write_records(f"data/grades/{policy}.jsonl", grades)
         write_json(f"data/grades/{policy}.json", summary)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from proofline.config import load_environment, load_params
 from proofline.data.subset import subset
+from proofline.launch import spread
 from proofline.records import Decoding, Problem
 from proofline.storage.records import read_records, write_records
 from proofline.tracking import track
@@ -17,15 +19,16 @@ def main(policy: str) -> None:
     section = params.sampling
     sections = {"sampling": section, "prompts": params.prompts, "seed": params.seed}
     with track("sample", sections=sections, policy=policy) as run:
-        from proofline.sampling.policy import sample_solutions, use_threads
+        from proofline.sampling.policy import sample_solutions, shard_size
 
-        use_threads(environment.threads_each)
         problems = subset(read_records("data/problems/train.jsonl", Problem), section.problems)
         decoding = Decoding(temperature=section.temperature, top_p=section.top_p, max_new_tokens=section.max_new_tokens)
-        solutions = sample_solutions(
-            Path("models", policy), policy, problems, params.prompts, decoding, section.num_samples, params.seed,
+        sample = partial(
+            sample_solutions, Path("models", policy).absolute(), policy,
+            prompts=params.prompts, decoding=decoding, num_samples=section.num_samples, run_seed=params.seed,
             rows=environment.sampling_rows,
         )  # fmt: skip
+        solutions = list(spread(sample, problems, environment, shard_size=shard_size(section.num_samples)))
         write_records(f"data/samples/{policy}.jsonl", solutions)
         run.log_metrics(
             {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from proofline.config import load_environment, load_params
 from proofline.data.subset import subset
 from proofline.evaluation.metrics import scalars
 from proofline.evaluation.verifier import evaluate_verifier
+from proofline.launch import spread
 from proofline.records import Grade, Problem, Solution
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import read_records, write_records
@@ -21,10 +23,9 @@ def main() -> None:
         "verification": section, "evaluation": params.evaluation, "prompts": params.prompts, "seed": params.seed
     }  # fmt: skip
     with track("verify", sections=sections) as run:
-        from proofline.sampling.policy import use_threads
+        from proofline.sampling.policy import shard_size
         from proofline.verification import verify
 
-        use_threads(environment.threads_each)
         problems = subset(read_records("data/problems/test.jsonl", Problem), params.evaluation.problems)
         by_id = {problem.id: problem for problem in problems}
         samples = read_records(f"reports/evaluate/{policy}/samples.jsonl", Solution)
@@ -33,9 +34,12 @@ def main() -> None:
             (by_id[solution.problem_id], solution, grade.verdict)
             for solution, grade in zip(samples, grades, strict=True)
         ]
-        verifications = verify(
-            Path("models/genrm"), candidates, params.prompts, section, params.seed, rows=environment.sampling_rows
-        )
+        score = partial(
+            verify, Path("models/genrm").absolute(), prompts=params.prompts, section=section, run_seed=params.seed,
+            rows=environment.sampling_rows,
+        )  # fmt: skip
+        size = shard_size(section.num_chains)
+        verifications = list(spread(score, candidates, environment, shard_size=size))
         metrics = evaluate_verifier(problems, verifications, grades, params.evaluation, params.seed)
         write_records("reports/verify/verifications.jsonl", verifications)
         write_json("reports/verify/metrics.json", metrics)

@@ -6,15 +6,28 @@ from pathlib import Path
 
 import pytest
 
-from proofline.config.environment import EnvironmentSettingsError, load_environment, repository_root
+from proofline.config.environment import EnvironmentSettingsError, all_cores, load_environment, repository_root
 
 
 def test_defaults_start_in_the_repository(tmp_path: Path) -> None:
     environment = load_environment({}, tmp_path)
     assert environment.data_root == str(tmp_path / "data/raw")
     assert environment.tracking_uri == f"sqlite:///{tmp_path}/mlflow.db"
-    assert environment.threads >= 1
+    assert (environment.launcher, environment.processes, environment.zero_stage) == ("local", 1, 0)
+    assert environment.threads_each == all_cores()
     assert environment.micro_batch is None
+
+
+def test_processes_share_the_cores_and_need_a_launcher(tmp_path: Path) -> None:
+    many = {"PROOFLINE_LAUNCHER": "accelerate", "PROOFLINE_PROCESSES": str(all_cores()), "PROOFLINE_ZERO_STAGE": "2"}
+    assert load_environment(many, tmp_path).threads_each == 1
+    assert load_environment(many | {"PROOFLINE_THREADS": "3"}, tmp_path).threads_each == 3
+    with pytest.raises(EnvironmentSettingsError) as caught:
+        load_environment({"PROOFLINE_PROCESSES": "2", "PROOFLINE_ZERO_STAGE": "1"}, tmp_path)
+    assert str(caught.value).splitlines()[1:] == [
+        "  PROOFLINE_PROCESSES: found 2; launcher local is one process, set PROOFLINE_LAUNCHER=accelerate or ray",
+        "  PROOFLINE_ZERO_STAGE: found 1; launcher local is one process, set PROOFLINE_LAUNCHER=accelerate or ray",
+    ]
 
 
 def test_the_variable_wins_over_the_file(tmp_path: Path) -> None:
@@ -36,7 +49,7 @@ def test_problems_name_the_variable_or_the_file(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentSettingsError) as caught:
         load_environment({"PROOFLINE_MICROBATCH": "4", "PROOFLINE_THREADS": "0"}, tmp_path)
     assert str(caught.value).splitlines()[1:] == [
-        "  PROOFLINE_THREADS: found '0'; allowed: a whole number >= 1",
+        "  PROOFLINE_THREADS: found '0'; allowed: a whole number >= 1 or null",
         "  .execution.yaml: grader_workers: found 'many'; allowed: a whole number >= 1",
         "  PROOFLINE_MICROBATCH: unknown key (found '4'); did you mean PROOFLINE_MICRO_BATCH?",
     ]

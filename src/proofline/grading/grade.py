@@ -19,6 +19,9 @@ GRADER = f"math-verify {version('math-verify')}"
 DEADLINE_SECONDS = 10.0
 """Default for one comparison, of CPU time; a usual one takes 1 to 20 ms."""
 
+SHARD_SOLUTIONS = 16_384
+"""Solutions that a machine grades at a time: much work beside the second that its workers take to start."""
+
 
 class Judged(NamedTuple):
     """The verdict on one text."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
 from proofline.config import Environment
-from proofline.launch.work import Job, LaunchError, Shards, work
+from proofline.launch.work import Job, LaunchError, Shards, take_place, work
 from proofline.tracking import NullRun, Run
 
 __all__ = ["LaunchError", "launch", "spread"]
@@ -47,6 +47,8 @@ def spread(
 
         yield from map_shards(function, shards, environment, each)
     elif environment.processes == 1 or each == "machine":
+        if each == "process":
+            take_place(environment.threads_each)
         for shard in shards:
             yield from function(shard)
     else:

@@ -63,12 +63,17 @@ def work(job: Job) -> Any:
             "Start the stage by itself (`python stages/…` or `dvc repro`) and set PROOFLINE_LAUNCHER and "
             "PROOFLINE_PROCESSES; it starts its processes."
         )
+    take_place(job.threads)
+    return job.function(run=job.run if rank() == 0 else NullRun())
+
+
+def take_place(threads: int) -> None:
+    """This process's share of its machine: CPU threads, and the GPU of its local rank."""
     import torch
 
-    torch.set_num_threads(job.threads)
+    torch.set_num_threads(threads)
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    return job.function(run=job.run if rank() == 0 else NullRun())
 
 
 def die_with_parent() -> None:

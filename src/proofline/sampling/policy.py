@@ -43,13 +43,6 @@ class Sampler:
         return [list(ids) for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]
 
 
-def use_threads(threads: int) -> None:
-    """CPU threads of this process's matrix products."""
-    import torch
-
-    torch.set_num_threads(threads)
-
-
 def load_sampler(policy_dir: Path, rows: int) -> Sampler:
     """Load model and tokenizer; on a CPU in fp32, since small matrix products gain nothing from bf16 there."""
     import torch

@@ -7,7 +7,7 @@ rides along: it computes, and nothing of it is kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,7 +71,7 @@ class Rows:
         if stepping.graphs:
             from proofline.sampling.graphs import Graphs
 
-            self.step = Graphs(self.eager_step, self.state)
+            self.step: Callable[[int, int], None] = Graphs(self.eager_step, self.state)
         else:
             self.step = self.eager_step
 
