@@ -23,6 +23,10 @@ def launch(function: Callable[..., Result], run: Run, environment: Environment) 
     Raises LaunchError where fewer processes take part than were asked for, or they died too often.
     """
     job = Job(function, environment.processes, environment.threads_each, run)
+    if environment.launcher == "ray":
+        from proofline.launch.ray import run_workers
+
+        return run_workers(job, environment)
     return _everywhere(job, environment)[0]
 
 
@@ -43,7 +47,7 @@ def spread(
     """
     shards = [items[start : start + shard_size] for start in range(0, len(items), shard_size)]
     if environment.launcher == "ray":
-        from proofline.launch.ray import map_shards
+        from proofline.launch.ray_shards import map_shards
 
         yield from map_shards(function, shards, environment, each)
     elif environment.processes == 1 or each == "machine":
@@ -59,11 +63,7 @@ def spread(
 
 
 def _everywhere(job: Job, environment: Environment) -> list[Any]:
-    """What the job gave in each process, by rank."""
-    if environment.launcher == "ray":
-        from proofline.launch.ray import run_workers
-
-        return run_workers(job, environment)
+    """What the job gave in each process of this machine, by rank."""
     if environment.launcher == "accelerate":
         from proofline.launch.processes import run_processes
 

@@ -1,0 +1,142 @@
+"""A Ray cluster for the duration of a stage: the one that the environment names, or one of this machine.
+
+Ray only starts functions. What they read and write are files, so every node has to see the stage's working directory
+at the same path (NFS, Filestore); this package travels with the stage, its dependencies do not.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import proofline
+from proofline.config import Environment
+from proofline.config.environment import all_cores
+from proofline.launch.work import LaunchError
+
+NODE_WAIT_SECONDS = 300
+"""How long a node that died is waited for, itself or another in its place."""
+CONNECT_SECONDS = 5
+FORWARDED = ("HF_", "TRANSFORMERS_", "TOKENIZERS_", "DS_", "PYTHONHASHSEED")
+"""Beginnings of the names of the variables that a worker gets from the stage."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a worker needs: its share of a node, and the proof that the node has the stage's files."""
+
+    threads: int
+    gpu: bool
+    folder: Path
+    token: str
+
+    @property
+    def demand(self) -> dict[str, float]:
+        """Ray's resources of one worker."""
+        return {"CPU": self.threads} | ({"GPU": 1} if self.gpu else {})
+
+    def enter(self) -> None:
+        """Go to the stage's working directory. Raises LaunchError where this node has another, or none."""
+        try:
+            found = (self.folder / f".{self.token}.partial").is_file()
+            os.chdir(self.folder)
+        except OSError:
+            found = False
+        if not found:
+            raise LaunchError(
+                f"Node {socket.gethostname()} does not see the stage's folder {self.folder}. Every node of the "
+                "cluster needs the repository at this very path: mount it from a shared file system (NFS, Filestore)."
+            )
+
+
+@contextmanager
+def cluster(environment: Environment) -> Iterator[Place]:
+    """Connected to the cluster, or to one made for this stage. Raises LaunchError where that is impossible."""
+    import ray
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    settings = {
+        "runtime_env": {
+            "py_modules": [str(Path(proofline.__file__).parent)],
+            "excludes": ["__pycache__"],
+            "env_vars": {name: value for name, value in os.environ.items() if name.startswith(FORWARDED)},
+        },
+        "logging_level": "ERROR",
+    }
+    token = f"proofline-{uuid.uuid4().hex}"
+    seen = Path.cwd() / f".{token}.partial"
+    seen.touch()
+    try:
+        if environment.ray_address:
+            _reachable(environment.ray_address)
+            ray.init(address=environment.ray_address, **settings)
+        else:
+            # Loopback only; Ray makes itself a token (~/.ray/auth_token) and asks for it.
+            cpus = max(all_cores(), environment.processes * environment.threads_each)
+            ray.init(
+                address="local", num_cpus=cpus, include_dashboard=False, dashboard_host="127.0.0.1",
+                _node_ip_address="127.0.0.1", **settings,
+            )  # fmt: skip
+        yield Place(environment.threads_each, ray.cluster_resources().get("GPU", 0) > 0, Path.cwd(), token)
+    finally:
+        ray.shutdown()
+        seen.unlink()
+
+
+def _reachable(address: str) -> None:
+    """Refuse within seconds what `ray.init` tries for two minutes, and then answers by ending the process."""
+    from ray._private.authentication.authentication_token_setup import ensure_token_if_auth_enabled
+    from ray._raylet import GcsClient
+    from ray.exceptions import AuthenticationError, RpcError
+
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdigit():
+        raise LaunchError(
+            f"PROOFLINE_RAY_ADDRESS is {address}; expected the head's host and port, such as 10.0.0.2:6379. A stage "
+            "reads and writes files that the cluster sees too: run it on a node of the cluster, or as a Ray job."
+        )
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+        ensure_token_if_auth_enabled(None, create_token_if_missing=False)
+        GcsClient(address=address)
+    except AuthenticationError as error:
+        raise LaunchError(
+            f"The Ray cluster at {address} did not accept this stage's token (RAY_AUTH_MODE="
+            f"{os.environ.get('RAY_AUTH_MODE', 'unset')}). Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or "
+            "~/.ray/auth_token to the token that the head was started with."
+        ) from error
+    except (OSError, RpcError) as error:
+        raise LaunchError(
+            f"No Ray cluster answers at {address} ({error}). Start one (`ray start --head`), or correct "
+            "PROOFLINE_RAY_ADDRESS; unset, the stage has a cluster of its own on this machine."
+        ) from error
+
+
+def slots(demand: Mapping[str, float]) -> int:
+    """How many workers of such a demand the living nodes hold at once, were nobody else there."""
+    import ray
+
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return sum(int(min(node.get(name, 0) // need for name, need in demand.items())) for node in nodes)
+
+
+def require_slots(workers: int, place: Place, wait_seconds: float) -> None:
+    """Raises LaunchError, with numbers, when after the wait there still are not enough nodes for so many workers."""
+    deadline = time.monotonic() + wait_seconds
+    while (room := slots(place.demand)) < workers:
+        if time.monotonic() >= deadline:
+            raise LaunchError(
+                f"{workers} processes of {_spelled(place.demand)} were asked for and the cluster has room for {room}. "
+                "Start more nodes, or lower PROOFLINE_PROCESSES or PROOFLINE_THREADS."
+            )
+        time.sleep(1.0)
+
+
+def _spelled(demand: Mapping[str, float]) -> str:
+    return " and ".join(f"{need:g} {name}" for name, need in demand.items())
