@@ -5,9 +5,10 @@
 Rows of exactly 1,024 and 4,096 random tokens, as packing fills them, loss on all; bf16 autocast over fp32 weights,
 fused AdamW, 16,384 tokens a micro-batch, 65,536 a step on both sides. Ours is the project's own training with and
 without compiled layers; stock is TRL's SFTTrainer at its defaults otherwise (gradient checkpointing on). Each is a
-process of its own. A rate is that of the steps after the first five. FLOPs of a token, forward and backward (PaLM's convention,
-Chowdhery et al. 2022, app. B): 6 x weights in matrix products, the head included, + 12 x layers x hidden x length;
-peak 989e12 (dense bf16 of an H100 or H200). Recomputation counts for nothing. Goal: 50%. Takes about six minutes.
+process of its own. A rate is that of the steps after the first five. FLOPs of a token, forward and backward (PaLM's
+convention, Chowdhery et al. 2022, app. B): 6 x weights in matrix products, the head included, + 12 x layers x hidden x
+length; peak 989e12 (dense bf16 of an H100 or H200). Recomputation counts for nothing. Goal: 50%. Takes about six
+minutes.
 """
 
 from __future__ import annotations
