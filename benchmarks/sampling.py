@@ -3,24 +3,19 @@
     python benchmarks/sampling.py [--threads 2] [--rounds 3]
 
 Both decode the bundled base on the same prompts with the same samples, temperature and length limit; a token counts
-if it belongs to a solution (padding behind an end token does not). `generate` has the best of its batch sizes. Then
-the loop alone at 1x, 4x and 16x the problems: time should grow in proportion, memory stay flat. Writes a JSON.
+if it belongs to a solution (padding behind an end token does not). `generate` has the best of its batch sizes.
+Writes a JSON.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import resource
 import statistics
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
 
 import torch
-import transformers
+from report import write_result
 
 from proofline.base.source import BUNDLED
 from proofline.config import load_params
@@ -31,7 +26,6 @@ from proofline.sampling.engine import Engine, Request
 from proofline.sampling.policy import Sampler, load_sampler
 from proofline.sampling.seeds import sample_seed
 
-RESULTS = Path(__file__).parent / "results" / "sampling.json"
 DECODING = Decoding(temperature=0.7, top_p=1.0, max_new_tokens=160)
 NUM_SAMPLES = 8
 STATIC_ROWS = (64, 256, 1024)
@@ -70,10 +64,6 @@ def rate(run: Callable[[], int]) -> float:
     return run() / (time.perf_counter() - began)
 
 
-def peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--threads", type=int, default=2)
@@ -84,14 +74,13 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     sampler = load_sampler(BUNDLED, options.rows)
     recipe = load_params()
-    problems = list(generate_problems("dev", 16 * options.problems, seed=0))
+    problems = list(generate_problems("dev", options.problems, seed=0))
     encoded = sampler.encode([solution_messages(problem.question, recipe.prompts) for problem in problems])
-    few = encoded[: options.problems]
 
-    contenders: dict[str, Callable[[], int]] = {"proofline": lambda: ours(sampler, few, options.rows)}
+    contenders: dict[str, Callable[[], int]] = {"proofline": lambda: ours(sampler, encoded, options.rows)}
     for rows in STATIC_ROWS:
-        contenders[f"generate, {rows} rows"] = lambda rows=rows: static_generate(sampler, few, rows)  # type: ignore[misc]
-    ours(sampler, few[:8], options.rows)
+        contenders[f"generate, {rows} rows"] = lambda rows=rows: static_generate(sampler, encoded, rows)  # type: ignore[misc]
+    ours(sampler, encoded[:8], options.rows)
     rates: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(options.rounds):
         for name, run in contenders.items():
@@ -99,46 +88,17 @@ def main() -> None:
     median = {name: statistics.median(values) for name, values in rates.items()}
     best_static = max(value for name, value in median.items() if name != "proofline")
 
-    growth = []
-    for factor in (1, 4, 16):
-        began = time.perf_counter()
-        tokens = ours(sampler, encoded[: factor * options.problems], options.rows)
-        seconds = time.perf_counter() - began
-        growth.append(
-            {"problems": factor * options.problems, "seconds": seconds, "tokens": tokens, "peak_mib": peak_mib()}
-        )
-
     print(f"{'':24}tokens/s (median of {options.rounds})")
     for name, value in median.items():
         print(f"{name:24}{value:10,.0f}")
     print(f"ours / best static      {median['proofline'] / best_static:10.2f}")
-    for row in growth:
-        print(
-            f"{row['problems']:6} problems {row['seconds']:8.1f} s {row['tokens']:9} tokens, "
-            f"peak {row['peak_mib']:.0f} MiB"
-        )
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(
-        json.dumps(
-            {
-                "date": datetime.now(UTC).date().isoformat(),
-                "machine": {"processor": cpu_model(), "threads": options.threads},
-                "versions": {"python": platform.python_version(), "torch": torch.__version__,
-                             "transformers": transformers.__version__},
-                "settings": {"problems": options.problems, "num_samples": NUM_SAMPLES, "rows": options.rows,
-                             **DECODING.model_dump()},
-                "tokens_per_second": rates,
-                "ratio_to_best_static": median["proofline"] / best_static,
-                "growth": growth,
-            },
-            indent=2,
-        ) + "\n"
+    write_result(
+        "sampling",
+        {"problems": options.problems, "num_samples": NUM_SAMPLES, "rows": options.rows, "threads": options.threads,
+         **DECODING.model_dump()},
+        ["torch", "transformers"], tokens_per_second=rates,
+        ratio_to_best_static=median["proofline"] / best_static,
     )  # fmt: skip
-
-
-def cpu_model() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
 if __name__ == "__main__":

@@ -170,10 +170,11 @@ def our_dataset(name: str, rows: list[Any], recipe: Params, section: Any) -> tup
     encoded = [encode_rows(tokenizer, prompts, [row[side][0]["content"] for row in chat]) for side in sides]
     kept = [pair for pair in zip(*encoded, strict=True) if max(row.num_tokens for row in pair) <= section.max_length]
     schedule = schedule_rows([max(row.num_tokens for row in pair) for pair in kept], section, recipe.seed, None)
-    if name == "dpo":
-        columns = {"prompt_ids": [right.prompt_ids for right, _ in kept],
-                   "chosen_ids": [right.completion_ids for right, _ in kept],
-                   "rejected_ids": [wrong.completion_ids for _, wrong in kept]}  # fmt: skip
+    if name == "dpo":  # TRL tokenises pairs itself: it gets the texts that our tokens stand for
+        decode = tokenizer.batch_decode
+        columns = {"prompt": decode([right.prompt_ids for right, _ in kept]),
+                   "chosen": decode([right.completion_ids for right, _ in kept]),
+                   "rejected": decode([wrong.completion_ids for _, wrong in kept])}  # fmt: skip
     else:
         columns = {"input_ids": [row.input_ids for (row,) in kept], "labels": [row.labels for (row,) in kept]}
     return Dataset.from_dict(columns).select(schedule.order), schedule.steps

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import proofline
 from proofline.config import Environment
 from proofline.config.environment import all_cores
 from proofline.launch.work import LaunchError
@@ -23,6 +22,13 @@ from proofline.launch.work import LaunchError
 NODE_WAIT_SECONDS = 300
 """How long a node that died is waited for, itself or another in its place."""
 CONNECT_SECONDS = 5
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Tells functions that ask of announced node losses; a training here goes on from its checkpoint without.
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    # What a worker prints would come twice.
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+}
 FORWARDED = ("HF_", "TRANSFORMERS_", "TOKENIZERS_", "DS_", "PYTHONHASHSEED")
 """Beginnings of the names of the variables that a worker gets from the stage."""
 
@@ -60,14 +66,15 @@ def cluster(environment: Environment) -> Iterator[Place]:
     """Connected to the cluster, or to one made for this stage. Raises LaunchError where that is impossible."""
     import ray
 
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ |= QUIET
     settings = {
         "runtime_env": {
-            "py_modules": [str(Path(proofline.__file__).parent)],
+            "py_modules": [str(Path(__file__).parents[1])],
             "excludes": ["__pycache__"],
             "env_vars": {name: value for name, value in os.environ.items() if name.startswith(FORWARDED)},
         },
         "logging_level": "ERROR",
+        "logging_config": ray.LoggingConfig(log_level="ERROR"),
     }
     token = f"proofline-{uuid.uuid4().hex}"
     seen = Path.cwd() / f".{token}.partial"

@@ -33,7 +33,9 @@ def _invert(probabilities: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
     probabilities once and writes the sums of the blocks.
     """
     rows, size = probabilities.shape
-    blocks = pad(probabilities, (0, -size % BLOCK)).view(rows, -1, BLOCK)
+    if size % BLOCK:
+        probabilities = pad(probabilities, (0, -size % BLOCK))
+    blocks = probabilities.view(rows, -1, BLOCK)
     upto = pad(blocks.sum(-1, dtype=torch.float64).cumsum(-1), (1, 0))
     wanted = (uniform * upto[:, -1])[:, None]
     block = (upto[:, 1:] <= wanted).sum(-1, keepdim=True).clamp_(max=blocks.shape[1] - 1)

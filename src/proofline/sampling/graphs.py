@@ -11,31 +11,38 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+Step = Callable[[int, int], None]
+
 
 class Graphs:
-    """`step(count, length)`, replayed. A failing capture is an error: nothing falls back to single kernels."""
+    """The graphs of one set of rows. A failing capture is an error: nothing falls back to single kernels.
 
-    def __init__(self, step: Callable[[int, int], None], state: Sequence[torch.Tensor]) -> None:
+    The step is handed over with each call and not kept: rows that point at themselves in a circle would hold their
+    gigabytes until Python's collector comes by.
+    """
+
+    def __init__(self, state: Sequence[torch.Tensor]) -> None:
         if not torch.cuda.is_available():
             raise ValueError("CUDA graphs need a GPU, and this machine has none; use rows.STATIC or rows.EXACT")
-        self._step, self._state = step, state
+        self._state = state
         self._pool = torch.cuda.graph_pool_handle()
         self._stream = torch.cuda.Stream()
         self._captured: dict[tuple[int, int], torch.cuda.CUDAGraph] = {}
 
-    def __call__(self, count: int, length: int) -> None:
+    def replay(self, step: Step, count: int, length: int) -> None:
+        """`step(count, length)`, captured before if this pair is new."""
         if (count, length) not in self._captured:
-            self._captured[count, length] = self._capture(count, length)
+            self._captured[count, length] = self._capture(step, count, length)
         self._captured[count, length].replay()
 
-    def _capture(self, count: int, length: int) -> torch.cuda.CUDAGraph:
-        self._warm_up(count, length)
+    def _capture(self, step: Step, count: int, length: int) -> torch.cuda.CUDAGraph:
+        self._warm_up(step, count, length)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
-            self._step(count, length)
+            step(count, length)
         return graph
 
-    def _warm_up(self, count: int, length: int) -> None:
+    def _warm_up(self, step: Step, count: int, length: int) -> None:
         """Run the step once, so that libraries set themselves up outside the capture, and undo it.
 
         Only the rows' state is put back: the keys and values it wrote are those that the replay writes again.
@@ -43,7 +50,7 @@ class Graphs:
         before = [part.clone() for part in self._state]
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
-            self._step(count, length)
+            step(count, length)
         torch.cuda.current_stream().wait_stream(self._stream)
         for part, old in zip(self._state, before, strict=True):
             part.copy_(old)

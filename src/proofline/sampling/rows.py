@@ -7,7 +7,7 @@ rides along: it computes, and nothing of it is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import torch
 
 from proofline.records import Decoding
 from proofline.sampling.draw import draw
+from proofline.sampling.graphs import Graphs
 from proofline.sampling.seeds import uniforms
 from proofline.sampling.slots import Slots
 
@@ -68,12 +69,7 @@ class Rows:
         self.state = (
             self.last, self.lengths, self.seeds, self.drawn, self.ended, self.logprob, self.tokens, self.tracked
         )  # fmt: skip
-        if stepping.graphs:
-            from proofline.sampling.graphs import Graphs
-
-            self.step: Callable[[int, int], None] = Graphs(self.eager_step, self.state)
-        else:
-            self.step = self.eager_step
+        self.graphs = Graphs(self.state) if stepping.graphs else None
 
     def begin(self, at: torch.Tensor, length: int, seeds: torch.Tensor, logits: torch.Tensor) -> None:
         """Start samples of a prompt of `length` tokens in the rows `at`, (n,), and draw their first tokens."""
@@ -91,8 +87,14 @@ class Rows:
         for part in self.state:
             part[target] = part[source]
 
-    def eager_step(self, count: int, length: int) -> None:
+    def step(self, count: int, length: int) -> None:
         """One token for each of the first `count` rows, attending to the first `length` positions."""
+        if self.graphs is None:
+            self._step(count, length)
+        else:
+            self.graphs.replay(self._step, count, length)
+
+    def _step(self, count: int, length: int) -> None:
         at, positions = self.every[:count], self.lengths[:count]
         live = ~self.ended[:count] & (self.drawn[:count] < self.limit)
         hidden = self.offsets[:length] > positions[:, None]

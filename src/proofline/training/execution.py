@@ -29,6 +29,9 @@ class Execution:
     zero_stage: int = 0
     """What the processes of a training shard with DeepSpeed ZeRO; 0: nothing."""
 
+    compile_layers: bool = False
+    """Compile the decoder's layers (torch.compile): fuses what lies between matrix products, for a minute's wait."""
+
     @staticmethod
     def of(environment: Environment) -> Execution:
         """The settings of the environment; it asks for checkpoints by naming their distance in steps."""

@@ -60,6 +60,10 @@ def fit_completions(
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
 
+    if execution.compile_layers:
+        # Layer by layer and in place: names of the weights stay, and one compiled program serves all layers.
+        for layer in policy.model.model.layers:
+            layer.compile()
     schedule = schedule_rows([row.num_tokens for row in rows], section, seed, execution.micro_batch)
     checkpoints = checkpoint_folder(execution, stage, section, seed, policy.folder, rows)
     tokens = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
