@@ -22,6 +22,9 @@ from proofline.launch.work import LaunchError
 NODE_WAIT_SECONDS = 300
 """How long a node that died is waited for, itself or another in its place."""
 CONNECT_SECONDS = 5
+LOOPBACK = "127.0.0.2"
+"""Where a cluster of this machine meets; Ray 2.60 would replace 127.0.0.1 by the machine's address on the network. Its
+main ports accept connections on all interfaces whatever one says: what keeps others out is the token."""
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # Tells functions that ask of announced node losses; a training here goes on from its checkpoint without.
@@ -84,11 +87,10 @@ def cluster(environment: Environment) -> Iterator[Place]:
             _reachable(environment.ray_address)
             ray.init(address=environment.ray_address, **settings)
         else:
-            # Loopback only; Ray makes itself a token (~/.ray/auth_token) and asks for it.
+            # Ray makes itself a token (~/.ray/auth_token) and asks for it.
             cpus = max(all_cores(), environment.processes * environment.threads_each)
             ray.init(
-                address="local", num_cpus=cpus, include_dashboard=False, dashboard_host="127.0.0.1",
-                _node_ip_address="127.0.0.1", **settings,
+                address="local", num_cpus=cpus, include_dashboard=False, _node_ip_address=LOOPBACK, **settings
             )  # fmt: skip
         yield Place(environment.threads_each, ray.cluster_resources().get("GPU", 0) > 0, Path.cwd(), token)
     finally:
@@ -99,6 +101,7 @@ def cluster(environment: Environment) -> Iterator[Place]:
 def _reachable(address: str) -> None:
     """Refuse within seconds what `ray.init` tries for two minutes, and then answers by ending the process."""
     from ray._private.authentication.authentication_token_setup import ensure_token_if_auth_enabled
+    from ray._private.services import canonicalize_bootstrap_address
     from ray._raylet import GcsClient
     from ray.exceptions import AuthenticationError, RpcError
 
@@ -108,8 +111,9 @@ def _reachable(address: str) -> None:
             f"PROOFLINE_RAY_ADDRESS is {address}; expected the head's host and port, such as 10.0.0.2:6379. A stage "
             "reads and writes files that the cluster sees too: run it on a node of the cluster, or as a Ray job."
         )
+    address = canonicalize_bootstrap_address(address)
     try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+        socket.create_connection((address.rpartition(":")[0], int(port)), timeout=CONNECT_SECONDS).close()
         ensure_token_if_auth_enabled(None, create_token_if_missing=False)
         GcsClient(address=address)
     except AuthenticationError as error:

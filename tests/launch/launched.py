@@ -1,0 +1,74 @@
+"""Functions for launched processes: they say who they are, refuse, and die as power cuts make them die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from training_rows import Recorded, training
+
+from proofline.grading import grade_all
+from proofline.records import Grade, Problem, Solution
+from proofline.tracking import Run
+from proofline.training.execution import Execution
+
+
+def who(run: Run) -> tuple[str, str, str]:
+    """RANK, WORLD_SIZE and working directory of rank 0."""
+    return os.environ["RANK"], os.environ["WORLD_SIZE"], os.getcwd()
+
+
+def refuse(calls: Path, run: Run) -> None:
+    """Rank 0 refuses its input, while the others wait for it as they would in a training's first step."""
+    if os.environ["RANK"] == "0":
+        with open(calls, "a") as lines:
+            lines.write("called\n")
+        raise ValueError("found 7; expected 8")
+    import torch.distributed
+
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("gloo")
+    torch.distributed.barrier()
+
+
+def die(run: Run) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def squares(shard: Sequence[int]) -> list[int]:
+    if -1 in shard:
+        raise ValueError("found -1; expected a natural number")
+    return [number * number for number in shard]
+
+
+def squares_dying_once(trace: Path, shard: Sequence[int]) -> list[int]:
+    """The process that gets number 5 dies with it, the first time."""
+    if 5 in shard and not trace.exists():
+        trace.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return squares(shard)
+
+
+def grade_shard(problems: dict[str, Problem], solutions: Sequence[Solution]) -> list[Grade]:
+    return grade_all(solutions, problems, workers=1)
+
+
+class NodeLost(Recorded):
+    """At a step of rank 0 the raylet above it is killed, and with it everything that ran on its node."""
+
+    def __init__(self, step: int, trace: Path) -> None:
+        super().__init__()
+        self.step, self.lost = step, trace
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        if step == self.step and not self.lost.exists():
+            self.lost.touch()
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)
+
+
+def train_and_lose_the_node(policy_dir: Path, out_dir: Path, execution: Execution, trace: Path, run: Run) -> None:
+    training("sft", policy_dir)(0, out_dir, NodeLost(3, trace), execution=execution)

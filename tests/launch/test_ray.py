@@ -1,0 +1,219 @@
+"""A Ray cluster of two real nodes with token authentication: what it computes, and what happens when parts of it die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "training"))
+
+import launched
+from training_rows import PROMPTS, train_all
+
+from proofline.config import Environment
+from proofline.data.synthetic import generate_problems
+from proofline.launch import LaunchError, launch, spread
+from proofline.launch.cluster import Place
+from proofline.records import Decoding
+from proofline.storage.weights import weights_hash
+from proofline.tracking import NullRun
+from proofline.training.execution import Execution
+
+pytestmark = pytest.mark.slow
+
+FUNCTIONS = os.pathsep.join([str(HERE), str(HERE.parent / "training"), os.environ.get("PYTHONPATH", "")])
+TOKEN = "proofline-tests-" + "0" * 48
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Any]:
+    """A head that computes nothing and two nodes of one CPU each, on loopback."""
+    with pytest.MonkeyPatch.context() as variables:
+        variables.setenv("RAY_AUTH_MODE", "token")
+        variables.setenv("RAY_AUTH_TOKEN", TOKEN)
+        variables.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # The package travels with a stage; these tests' own functions do not.
+        variables.setenv("PYTHONPATH", FUNCTIONS)
+        from ray.cluster_utils import Cluster
+
+        cluster = Cluster(
+            initialize_head=True,
+            head_node_args={"num_cpus": 0, "node_ip_address": "127.0.0.2", "include_dashboard": False},
+        )
+        for host in (3, 4):
+            cluster.add_node(num_cpus=1, node_ip_address=f"127.0.0.{host}")
+        yield cluster
+        cluster.shutdown()
+
+
+@pytest.fixture
+def settings(nodes: Any) -> Any:
+    return partial(Environment, launcher="ray", ray_address=nodes.address, processes=2, threads=1)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The SFT weights that two gloo processes train without Ray."""
+    out_dir = tmp_path_factory.mktemp("undisturbed")
+    train = partial(train_all, ["sft"], tiny_policy, out_dir, Execution(threads=1, micro_batch=4))
+    launch(train, NullRun(), Environment(launcher="accelerate", processes=2, threads=1))
+    return out_dir / "sft"
+
+
+def test_a_stage_that_knows_only_the_address_trains_on_two_nodes(
+    settings: Any, undisturbed: Path, tiny_policy: Path, tmp_path: Path
+) -> None:
+    stage = f"""
+from functools import partial
+from pathlib import Path
+from proofline.config import load_environment
+from proofline.launch import launch
+from proofline.tracking import NullRun
+from proofline.training.execution import Execution
+from training_rows import train_all
+
+train = partial(train_all, ["sft"], Path({str(tiny_policy)!r}), Path("out").absolute(), Execution(threads=1, micro_batch=4))
+launch(train, NullRun(), load_environment())
+"""
+    variables = os.environ | {
+        "PROOFLINE_LAUNCHER": "ray", "PROOFLINE_RAY_ADDRESS": settings().ray_address, "PROOFLINE_PROCESSES": "2",
+        "PROOFLINE_THREADS": "1",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", stage], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert weights_hash(tmp_path / "out/sft") == weights_hash(undisturbed)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_zero_shards_a_training_over_the_nodes(
+    settings: Any, undisturbed: Path, tiny_policy: Path, tmp_path: Path
+) -> None:
+    execution = Execution(threads=1, micro_batch=4, zero_stage=2)
+    launch(partial(train_all, ["sft"], tiny_policy, tmp_path, execution), NullRun(), settings(zero_stage=2))
+    mine, theirs, start = (
+        load_file(folder / "model.safetensors") for folder in (tmp_path / "sft", undisturbed, tiny_policy)
+    )
+    apart, moved = (
+        sum(float((mine[name] - other[name]).double().square().sum()) for name in mine) for other in (theirs, start)
+    )
+    assert (apart / moved) ** 0.5 < 1e-2
+
+
+def test_a_killed_worker_is_started_again_and_ends_with_the_same_weights(
+    settings: Any, undisturbed: Path, tiny_policy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    execution = Execution(threads=1, micro_batch=4, checkpoints=tmp_path / "checkpoints", save_steps=2)
+    train = partial(train_all, ["sft"], tiny_policy, tmp_path, execution, kill_once_at=3)
+    launch(train, NullRun(), settings(restarts=1))
+    assert "rank 0, or its node, is gone; starting again" in capfd.readouterr().err
+    assert weights_hash(tmp_path / "sft") == weights_hash(undisturbed)
+
+
+def test_a_lost_node_is_waited_for_and_the_weights_are_the_same(
+    nodes: Any, settings: Any, undisturbed: Path, tiny_policy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    execution = Execution(threads=1, micro_batch=4, checkpoints=tmp_path / "checkpoints", save_steps=2)
+    lost = tmp_path / "lost"
+
+    def another_node() -> None:
+        while not lost.exists():
+            time.sleep(0.2)
+        time.sleep(2)
+        nodes.add_node(num_cpus=1, node_ip_address="127.0.0.5")
+
+    threading.Thread(target=another_node, daemon=True).start()
+    train = partial(launched.train_and_lose_the_node, tiny_policy, tmp_path / "sft", execution, lost)
+    launch(train, NullRun(), settings(restarts=1))
+    assert lost.exists()
+    assert "or its node, is gone; starting again" in capfd.readouterr().err
+    assert weights_hash(tmp_path / "sft") == weights_hash(undisturbed)
+
+
+def test_samples_and_grades_are_those_of_one_process(settings: Any, tiny_policy: Path) -> None:
+    from proofline.sampling.policy import sample_solutions
+
+    problems = generate_problems("train", 12, seed=0)
+    decoding = Decoding(temperature=1.0, top_p=1.0, max_new_tokens=12)
+    sample = partial(
+        sample_solutions, tiny_policy, "sft", prompts=PROMPTS, decoding=decoding, num_samples=2, run_seed=0, rows=8
+    )
+    alone = list(spread(sample, problems, Environment(threads=1), shard_size=3))
+    assert list(spread(sample, problems, settings(), shard_size=3)) == alone
+    grade = partial(launched.grade_shard, {problem.id: problem for problem in problems})
+    grades = list(spread(grade, alone, Environment(), shard_size=5, each="machine"))
+    assert list(spread(grade, alone, settings(), shard_size=5, each="machine")) == grades
+
+
+def test_a_shard_whose_worker_died_is_computed_by_another(settings: Any, tmp_path: Path) -> None:
+    function = partial(launched.squares_dying_once, tmp_path / "died")
+    results = list(spread(function, range(40), settings(restarts=1), shard_size=3))
+    assert results == [number * number for number in range(40)]
+    assert (tmp_path / "died").exists()
+
+
+def test_bad_input_is_raised_as_itself_and_not_tried_again(settings: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^found 7; expected 8$"):
+        launch(partial(launched.refuse, tmp_path / "calls"), NullRun(), settings(restarts=2))
+    assert (tmp_path / "calls").read_text() == "called\n"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(ValueError, match=r"^found -1; expected a natural number$"):
+        list(spread(launched.squares, [1, -1, 3], settings(restarts=2), shard_size=1))
+
+
+def test_more_processes_than_the_cluster_holds_are_refused_with_numbers(settings: Any) -> None:
+    for call in (
+        lambda: launch(launched.who, NullRun(), settings(processes=3)),
+        lambda: list(spread(launched.squares, [1], settings(processes=3), shard_size=1)),
+    ):
+        with pytest.raises(LaunchError, match="3 processes of 1 CPU were asked for and the cluster has room for 2"):
+            call()
+
+
+def test_the_cluster_refuses_who_has_no_token_or_another(settings: Any) -> None:
+    ask = "from proofline.config import load_environment as e; from proofline.launch import spread; " + (
+        "list(spread(sum, [1], e(), shard_size=1))"
+    )
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
+    bare |= {"PROOFLINE_LAUNCHER": "ray", "PROOFLINE_RAY_ADDRESS": settings().ray_address, "HOME": "/nonexistent"}
+    for wrong in ({}, {"RAY_AUTH_MODE": "token"}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN[::-1]}):
+        done = subprocess.run([sys.executable, "-c", ask], env=bare | wrong, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 1
+        assert "did not accept this stage's token" in done.stderr, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("address", ["ray://127.0.0.1:10001", "127.0.0.1", "127.0.0.1:1"])
+def test_an_address_without_a_head_is_refused_within_seconds(address: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(LaunchError, match=r"PROOFLINE_RAY_ADDRESS"):
+        launch(launched.who, NullRun(), Environment(launcher="ray", ray_address=address))
+    assert time.monotonic() - began < 10
+
+
+def test_a_node_that_does_not_see_the_stages_folder_is_refused(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(LaunchError, match=f"does not see the stage's folder {folder}"):
+            Place(1, False, folder, "another-stage").enter()
+
+
+def test_without_an_address_the_stage_has_a_cluster_of_its_own_on_loopback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    monkeypatch.setenv("PYTHONPATH", FUNCTIONS)
+    environment = Environment(launcher="ray", processes=2, threads=1)
+    assert launch(launched.who, NullRun(), environment) == ("0", "2", str(tmp_path))
