@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import proofline
 from proofline.config import Environment
 from proofline.config.environment import all_cores
 from proofline.launch.work import LaunchError
@@ -31,7 +30,7 @@ def connect(environment: Environment) -> Any:
         return ray
     address = environment.ray_address
     # The nodes see the repository, so its sources are the package; what else the stage can import comes along.
-    sources = [str(Path(proofline.__file__).parents[1]), *filter(None, sys.path)]
+    sources = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
     settings: dict[str, Any] = {
         "runtime_env": {"env_vars": {"PYTHONPATH": os.pathsep.join(dict.fromkeys(sources))}},
         "logging_level": "WARNING",
