@@ -96,7 +96,8 @@ def load_environment(variables: Mapping[str, str] | None = None, root: Path | No
     except ValidationError as error:
         lines = explain(error, Environment, spell)
         raise EnvironmentSettingsError("\n  ".join(["execution settings", *lines])) from None
-    return environment.model_copy(update=_absolute(environment, root))
+    # What the run record shows is what was used.
+    return environment.model_copy(update={"threads": environment.threads_each, **_absolute(environment, root)})
 
 
 def repository_root() -> Path:
