@@ -64,7 +64,7 @@ def ours(folder: Path, rows: list[list[int]], micro: int, batch: int, clock: Clo
         update={"epochs": 1.0, "batch_size": batch, "max_length": len(rows[0]), "precision": "bf16"}
     )
     data = [TokenRow(row[:1], row[1:]) for row in rows]
-    fit_completions("bench", load_policy(folder), data, section, 0, folder.parent / "out", clock, execution)
+    fit_completions("bench", load_policy(folder, execution), data, section, 0, folder.parent / "out", clock, execution)
 
 
 def stock(folder: Path, rows: list[list[int]], micro: int, batch: int, clock: Clock) -> None:

@@ -56,8 +56,10 @@ class Environment(BaseModel):
     """Rows in one forward pass of training; unset: the trainer's own choice. The global batch is the recipe's."""
     save_steps: Count | None = None
     """Optimizer steps between two resumable checkpoints of a training; unset: none, an interrupted one starts again."""
+    compile_layers: bool = False
+    """Compile the decoder's layers before training (torch.compile): a minute's wait, for long trainings on a GPU."""
     sampling_rows: Count = 256
-    """Sequences decoded together. Memory grows with it; a sample does not depend on it."""
+    """Sequences decoded together. Memory grows with it; samples depend on it only through rounding."""
     grader_workers: Count = Field(default_factory=all_cores)
     """Grading processes."""
     grader_deadline_seconds: Annotated[float, Field(gt=0.0)] = 10.0
@@ -94,7 +96,8 @@ def load_environment(variables: Mapping[str, str] | None = None, root: Path | No
     except ValidationError as error:
         lines = explain(error, Environment, spell)
         raise EnvironmentSettingsError("\n  ".join(["execution settings", *lines])) from None
-    return environment.model_copy(update=_absolute(environment, root))
+    # What the run record shows is what was used.
+    return environment.model_copy(update={"threads": environment.threads_each, **_absolute(environment, root)})
 
 
 def repository_root() -> Path:

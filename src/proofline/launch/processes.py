@@ -8,6 +8,7 @@ one process where several were asked for (accelerate 1.15), and because it hands
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import sys
 import tempfile
@@ -16,7 +17,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from proofline.launch.work import Job, LaunchError, die_with_parent, work
+from proofline.launch.work import Job, LaunchError, die_with_parent, rank, work
 
 REFUSAL = "refusal.pickle"
 
@@ -51,7 +52,7 @@ def run_processes(job: Job, restarts: int) -> list[Any]:
                     ) from None
                 print(f"launch: {_first_failure(error)}; starting again", file=sys.stderr, flush=True)
             else:
-                return [results[rank] for rank in range(job.processes)]
+                return [results[at] for at in range(job.processes)]
     raise AssertionError("unreachable")
 
 
@@ -61,7 +62,10 @@ def _process(job: Job, folder: Path) -> Any:
         return work(job)
     except ValueError as error:
         # Bad input stays bad: it is handed up and not tried again.
-        (folder / REFUSAL).write_bytes(pickle.dumps(error))
+        # Written whole or not at all: where the other process refuses too, this one is ended at any moment.
+        written = folder / f"{REFUSAL}.{rank()}"
+        written.write_bytes(pickle.dumps(error))
+        os.replace(written, folder / REFUSAL)
         raise
     except Exception:
         traceback.print_exc()
@@ -69,6 +73,6 @@ def _process(job: Job, folder: Path) -> Any:
 
 
 def _first_failure(error: Any) -> str:
-    rank, failure = error.get_first_failure()
+    first, failure = error.get_first_failure()
     ended = f"signal {-failure.exitcode}" if failure.exitcode < 0 else f"exit status {failure.exitcode}"
-    return f"process {rank} ended with {ended}"
+    return f"process {first} ended with {ended}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
 from proofline.config import Environment
-from proofline.launch.work import Job, LaunchError, Shards, take_place, work
+from proofline.launch.work import Job, LaunchError, Shards, refuse_company, take_place, work
 from proofline.tracking import NullRun, Run
 
 __all__ = ["LaunchError", "launch", "spread"]
@@ -22,6 +22,7 @@ def launch(function: Callable[..., Result], run: Run, environment: Environment) 
     a function that keeps checkpoints goes on from its last one. A ValueError is the user's and ends it at once.
     Raises LaunchError where fewer processes take part than were asked for, or they died too often.
     """
+    refuse_company()
     job = Job(function, environment.processes, environment.threads_each, run)
     if environment.launcher == "ray":
         from proofline.launch.ray import run_workers
@@ -45,6 +46,7 @@ def spread(
     same to the bit wherever a shard was computed, as long as the hardware and the threads of a process are.
     `each`: what computes a shard; a `machine` for functions that start processes of their own.
     """
+    refuse_company()
     shards = [items[start : start + shard_size] for start in range(0, len(items), shard_size)]
     if environment.launcher == "ray":
         from proofline.launch.ray_shards import map_shards

@@ -7,6 +7,7 @@ LOCAL_RANK. Only rank 0 speaks to the run, by appending to the spool that the st
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
@@ -17,6 +18,10 @@ from typing import Any
 from proofline.tracking import NullRun, Run
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
+BY_ITSELF = (
+    "Start the stage by itself (`python stages/…` or `dvc repro`) and set PROOFLINE_LAUNCHER and PROOFLINE_PROCESSES; "
+    "it starts its processes."
+)
 
 
 class LaunchError(RuntimeError):
@@ -55,13 +60,19 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def refuse_company() -> None:
+    """Raises LaunchError in a stage that somebody else has started in several processes: all would do all of it."""
+    if world_size() != 1:
+        raise LaunchError(
+            f"This stage was started in {world_size()} processes (WORLD_SIZE). Nothing was computed. {BY_ITSELF}"
+        )
+
+
 def work(job: Job) -> Any:
     """This process's part. Raises LaunchError where another number of processes takes part than was asked for."""
     if world_size() != job.processes:
         raise LaunchError(
-            f"{job.processes} processes were asked for and {world_size()} take part. Nothing was computed. "
-            "Start the stage by itself (`python stages/…` or `dvc repro`) and set PROOFLINE_LAUNCHER and "
-            "PROOFLINE_PROCESSES; it starts its processes."
+            f"{job.processes} processes were asked for and {world_size()} take part. Nothing was computed. {BY_ITSELF}"
         )
     take_place(job.threads)
     return job.function(run=job.run if rank() == 0 else NullRun())
@@ -80,3 +91,7 @@ def die_with_parent() -> None:
     """Ask the kernel (Linux) to end this process when the one that started it is gone, however it went."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # It may be gone already: this process has imported for seconds.
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        os._exit(1)

@@ -46,7 +46,7 @@ def train_dpo(
     from proofline.training.preference import ReadyDPOTrainer
     from proofline.training.reference import reference_logps
 
-    policy = load_policy(policy_dir)
+    policy = load_policy(policy_dir, execution)
     questions = [solution_messages(pair.question, prompts) for pair in pairs]
     both = zip(
         encode_rows(policy.tokenizer, questions, [pair.chosen for pair in pairs]),

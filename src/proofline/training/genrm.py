@@ -41,7 +41,7 @@ def train_genrm(
 ) -> dict[str, float]:
     """Train the policy in `policy_dir` into a verifier in `out_dir`. Returns the closing metrics."""
     prepare_process(execution)
-    policy = load_policy(policy_dir)
+    policy = load_policy(policy_dir, execution)
     asked = [verification_messages(row.question, row.candidate, prompts) for row in traces]
     all_traces = encode_rows(policy.tokenizer, asked, [row.chain for row in traces])
     kept_traces = drop_longer(all_traces, section.max_length, "verification traces")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from proofline.training.execution import AS_IT_COMES, Execution
 from proofline.training.fp8_names import plain_weights
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Policy:
     """Number format of the folder."""
 
 
-def load_policy(folder: Path) -> Policy:
+def load_policy(folder: Path, execution: Execution = AS_IT_COMES) -> Policy:
     """Load for training on this machine."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -51,6 +52,10 @@ def load_policy(folder: Path) -> Policy:
     # Whole, even where a training before this one in the process has left its ZeRO-3 settings to transformers.
     unset_hf_deepspeed_config()
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", attn_implementation=attention)
+    if execution.compile_layers:
+        # Layer by layer and in place: names of the weights stay, and one compiled program serves all layers.
+        for layer in model.base_model.layers:
+            layer.compile()
     stored = model.dtype
     return Policy(folder, model.to(torch.float32), AutoTokenizer.from_pretrained(folder), stored)
 

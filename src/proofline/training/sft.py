@@ -37,7 +37,7 @@ def train_sft(
 ) -> dict[str, float]:
     """Train the policy in `policy_dir` on demonstrations into `out_dir`. Returns the closing metrics."""
     prepare_process(execution)
-    policy = load_policy(policy_dir)
+    policy = load_policy(policy_dir, execution)
     questions = [solution_messages(row.question, prompts) for row in demonstrations]
     rows = encode_rows(policy.tokenizer, questions, [row.solution for row in demonstrations])
     kept = drop_longer(rows, section.max_length, "demonstrations")
@@ -60,10 +60,6 @@ def fit_completions(
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
 
-    if execution.compile_layers:
-        # Layer by layer and in place: names of the weights stay, and one compiled program serves all layers.
-        for layer in policy.model.model.layers:
-            layer.compile()
     schedule = schedule_rows([row.num_tokens for row in rows], section, seed, execution.micro_batch)
     checkpoints = checkpoint_folder(execution, stage, section, seed, policy.folder, rows)
     tokens = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
