@@ -1,4 +1,4 @@
-"""A Ray cluster of two real nodes with token authentication: what it computes, and what happens when parts of it die."""
+"""A Ray cluster of two real nodes with token authentication: what it computes, and what its parts' deaths change."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import launched
 import pytest
 from safetensors.torch import load_file
-
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "training"))
-
-import launched
 from training_rows import PROMPTS, train_all
 
 from proofline.config import Environment
@@ -33,6 +29,7 @@ from proofline.training.execution import Execution
 
 pytestmark = pytest.mark.slow
 
+HERE = Path(__file__).parent
 FUNCTIONS = os.pathsep.join([str(HERE), str(HERE.parent / "training"), os.environ.get("PYTHONPATH", "")])
 TOKEN = "proofline-tests-" + "0" * 48
 
@@ -84,7 +81,8 @@ from proofline.tracking import NullRun
 from proofline.training.execution import Execution
 from training_rows import train_all
 
-train = partial(train_all, ["sft"], Path({str(tiny_policy)!r}), Path("out").absolute(), Execution(threads=1, micro_batch=4))
+execution = Execution(threads=1, micro_batch=4)
+train = partial(train_all, ["sft"], Path({str(tiny_policy)!r}), Path("out").absolute(), execution)
 launch(train, NullRun(), load_environment())
 """
     variables = os.environ | {
@@ -129,15 +127,14 @@ def test_a_lost_node_is_waited_for_and_the_weights_are_the_same(
     execution = Execution(threads=1, micro_batch=4, checkpoints=tmp_path / "checkpoints", save_steps=2)
     lost = tmp_path / "lost"
 
-    def another_node() -> None:
-        while not lost.exists():
-            time.sleep(0.2)
-        time.sleep(2)
-        nodes.add_node(num_cpus=1, node_ip_address="127.0.0.5")
-
-    threading.Thread(target=another_node, daemon=True).start()
     train = partial(launched.train_and_lose_the_node, tiny_policy, tmp_path / "sft", execution, lost)
-    launch(train, NullRun(), settings(restarts=1))
+    with ThreadPoolExecutor() as stage:
+        trained = stage.submit(launch, train, NullRun(), settings(restarts=1))
+        while not lost.exists() and not trained.done():
+            time.sleep(0.2)
+        # The node is not missed yet, and when it is, there is room for one worker only until this one is up.
+        nodes.add_node(num_cpus=1, node_ip_address="127.0.0.5")
+        trained.result()
     assert lost.exists()
     assert "or its node, is gone; starting again" in capfd.readouterr().err
     assert weights_hash(tmp_path / "sft") == weights_hash(undisturbed)
@@ -146,7 +143,7 @@ def test_a_lost_node_is_waited_for_and_the_weights_are_the_same(
 def test_samples_and_grades_are_those_of_one_process(settings: Any, tiny_policy: Path) -> None:
     from proofline.sampling.policy import sample_solutions
 
-    problems = generate_problems("train", 12, seed=0)
+    problems = list(generate_problems("train", 12, seed=0))
     decoding = Decoding(temperature=1.0, top_p=1.0, max_new_tokens=12)
     sample = partial(
         sample_solutions, tiny_policy, "sft", prompts=PROMPTS, decoding=decoding, num_samples=2, run_seed=0, rows=8

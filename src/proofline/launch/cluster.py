@@ -7,7 +7,9 @@ at the same path (NFS, Filestore); this package travels with the stage, its depe
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -48,7 +50,7 @@ class Place:
     @property
     def demand(self) -> dict[str, float]:
         """Ray's resources of one worker."""
-        return {"CPU": self.threads} | ({"GPU": 1} if self.gpu else {})
+        return {"CPU": float(self.threads)} | ({"GPU": 1.0} if self.gpu else {})
 
     def enter(self) -> None:
         """Go to the stage's working directory. Raises LaunchError where this node has another, or none."""
@@ -79,6 +81,7 @@ def cluster(environment: Environment) -> Iterator[Place]:
         "logging_level": "ERROR",
         "logging_config": ray.LoggingConfig(log_level="ERROR"),
     }
+    terminated = signal.getsignal(signal.SIGTERM)
     token = f"proofline-{uuid.uuid4().hex}"
     seen = Path.cwd() / f".{token}.partial"
     seen.touch()
@@ -92,6 +95,9 @@ def cluster(environment: Environment) -> Iterator[Place]:
             ray.init(
                 address="local", num_cpus=cpus, include_dashboard=False, _node_ip_address=LOOPBACK, **settings
             )  # fmt: skip
+        if threading.current_thread() is threading.main_thread():
+            # SIGTERM stays the stage's own: its run has to end as failed.
+            signal.signal(signal.SIGTERM, terminated)
         yield Place(environment.threads_each, ray.cluster_resources().get("GPU", 0) > 0, Path.cwd(), token)
     finally:
         ray.shutdown()
@@ -102,7 +108,7 @@ def _reachable(address: str) -> None:
     """Refuse within seconds what `ray.init` tries for two minutes, and then answers by ending the process."""
     from ray._private.authentication.authentication_token_setup import ensure_token_if_auth_enabled
     from ray._private.services import canonicalize_bootstrap_address
-    from ray._raylet import GcsClient
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
     from ray.exceptions import AuthenticationError, RpcError
 
     host, _, port = address.rpartition(":")
