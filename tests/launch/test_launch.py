@@ -53,10 +53,10 @@ def begun(folder: Path, rank: int) -> list[int]:
     return [int(line) for line in path.read_text().split()] if path.exists() else []
 
 
-def wait_until(condition: Callable[[], object], seconds: float = START_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + START_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, f"not so within {seconds:g} s"
+        assert time.monotonic() < deadline, f"not so within {START_SECONDS:g} s"
         time.sleep(0.02)
 
 
@@ -304,7 +304,7 @@ def test_a_killed_stage_leaves_no_process_behind(stage: Stage, when: str) -> Non
     wait_until(lambda: len(getattr(stage, when)()) == 2)
     pids = getattr(stage, when)()
     stage.process.kill()
-    wait_until(lambda: all(map(gone, pids)), seconds=20)
+    wait_until(lambda: all(map(gone, pids)))
     assert when == "working" or not stage.working()
 
 

@@ -90,7 +90,7 @@ def fit(
     if trainer.args.world_size != schedule.batch.world_size:
         raise BatchError(
             f"The launcher promised {schedule.batch.world_size} processes (WORLD_SIZE), but {trainer.args.world_size} "
-            "take part. Start the stage with torchrun, or with a configuration file of accelerate."
+            "take part. Start the stage by itself and set PROOFLINE_LAUNCHER and PROOFLINE_PROCESSES."
         )
     trainer.add_callback(TrackingCallback(run))
     trainer.add_callback(auditing_callback(section))
