@@ -39,9 +39,10 @@ FACTORS = (1, 4, 16)
 
 
 def sample(problems: Mapping[str, Problem], folder: Path, threads: int) -> int:
-    from proofline.sampling.policy import sample_solutions, use_threads
+    from proofline.launch.work import take_place
+    from proofline.sampling.policy import sample_solutions
 
-    use_threads(threads)
+    take_place(threads)
     prompts = load_params().prompts
     decoding = Decoding(temperature=0.7, top_p=1.0, max_new_tokens=160)
     shards = (

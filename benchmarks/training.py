@@ -4,7 +4,7 @@
 
 Stock is what TRL's documentation shows: a trainer on the model's path and chat rows, the recipe's numbers in its
 arguments, TRL's defaults for everything else (activation checkpointing, shuffled rows, logging every 10 steps; DPO with
-its second model). Its micro-batch is the whole batch, which is faster for it than 8 rows four times. Every run has a
+its second model). Its micro-batch is the whole batch. Every run has a
 process of its own, and imports are over before a clock starts. A token counts if it is not padding. `loop` is the
 trainer's `train()`; `stage` is the whole function: loading, tokenising, reference, training, export.
 

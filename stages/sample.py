@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 from proofline.config import load_environment, load_params
 from proofline.data.subset import subset
 from proofline.launch import spread
-from proofline.records import Decoding, Problem
+from proofline.records import Decoding, Problem, Solution
 from proofline.storage.records import read_records, write_records
 from proofline.tracking import track
 
@@ -28,15 +30,24 @@ def main(policy: str) -> None:
             prompts=params.prompts, decoding=decoding, num_samples=section.num_samples, run_seed=params.seed,
             rows=environment.sampling_rows,
         )  # fmt: skip
-        solutions = list(spread(sample, problems, environment, shard_size=shard_size(section.num_samples)))
-        write_records(f"data/samples/{policy}.jsonl", solutions)
+        solutions = spread(sample, problems, environment, shard_size=shard_size(section.num_samples))
+        totals: Counter[str] = Counter()
+        # Written as they come: no more than a few shards are ever held.
+        write_records(f"data/samples/{policy}.jsonl", counted(solutions, totals))
         run.log_metrics(
             {
-                "solutions": len(solutions),
-                "tokens": sum(solution.num_tokens for solution in solutions),
-                "finished_share": sum(solution.finished for solution in solutions) / max(1, len(solutions)),
+                "solutions": totals["solutions"],
+                "tokens": totals["tokens"],
+                "finished_share": totals["finished"] / max(1, totals["solutions"]),
             }
         )
+
+
+def counted(solutions: Iterable[Solution], totals: Counter[str]) -> Iterator[Solution]:
+    """The solutions, counted in passing."""
+    for solution in solutions:
+        totals.update(solutions=1, tokens=solution.num_tokens, finished=int(solution.finished))
+        yield solution
 
 
 if __name__ == "__main__":
