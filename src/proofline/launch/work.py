@@ -82,6 +82,9 @@ def take_place(threads: int) -> None:
     """This process's share of its machine: CPU threads, and the GPU of its local rank."""
     import torch
 
+    # transformers imports torchao, which warns of kernels that do not load and that nobody here asks for.
+    for name in ("torchao", "torch.utils._pytree"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     torch.set_num_threads(threads)
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
