@@ -7,6 +7,7 @@ LOCAL_RANK. Only rank 0 speaks to the run, by appending to the spool that the st
 from __future__ import annotations
 
 import ctypes
+import logging
 import multiprocessing
 import os
 import signal
