@@ -23,13 +23,12 @@ import argparse
 import gc
 import itertools
 import json
-import platform
 import statistics
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,10 @@ from datasets import Dataset
 from transformers import AutoTokenizer, Qwen2Config, Qwen2ForCausalLM, TrainerCallback
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
+
+sys.path.insert(1, str(Path(__file__).parents[1]))
+from report import machine, versions
+from shape import FULL
 
 from proofline.base.source import BUNDLED
 from proofline.config.schema import Sft
@@ -54,11 +57,7 @@ from proofline.training.precision import PrecisionError
 RESULTS = Path(__file__).parents[1] / "results" / "gpu" / "fp8_memory.json"
 PEAK_FLOPS = 989e12
 """Dense bf16 of an H100 or H200 SXM; FP8's is twice that, and MFU is against bf16's in every row."""
-QWEN = {
-    "hidden_size": 896, "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2,
-    "intermediate_size": 4864, "vocab_size": 151_936,
-}  # fmt: skip
-TINY = QWEN | {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 256}
+TINY = FULL | {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 256}
 WARM_UP_STEPS = 5
 GIB, MIB = 2**30, 2**20
 
@@ -307,7 +306,7 @@ def main() -> None:
     parser.add_argument("--self-check", action="store_true")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    shape = QWEN
+    shape = FULL
     if options.self_check:
         shape = TINY | {"vocab_size": 1024}
         options.steps, options.seeds, options.rows, options.length = 2, 1, 2, 64
@@ -324,10 +323,10 @@ def main() -> None:
             results.pop(name, None)
         gc.collect()
         torch.cuda.empty_cache()
-    report(results, refused, options)
+    tell(results, refused, options)
 
 
-def report(results: dict[str, list[dict[str, Any]]], refused: dict[str, str], options: argparse.Namespace) -> None:
+def tell(results: dict[str, list[dict[str, Any]]], refused: dict[str, str], options: argparse.Namespace) -> None:
     if options.self_check:
         print("SELF-CHECK on a CPU: tiny model, emulated FP8, tensors added up. Not a measurement.")
     print("\n".join(table(results)))
@@ -340,11 +339,9 @@ def report(results: dict[str, list[dict[str, Any]]], refused: dict[str, str], op
     reached = [name for name, verdict in against.items() if verdict["goal_met"]]
     if not options.self_check:
         print(f"Goal (at least 40% below {BASELINE}, loss within 1%): {', '.join(reached) or 'not reached'}")
-    card = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    packages = ("torch", "transformers", "trl", "accelerate", "torchao", "transformer-engine")
     document = {
-        "self_check": options.self_check, "date": datetime.now(UTC).date().isoformat(), "card": card,
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
+        "self_check": options.self_check, "date": datetime.now(UTC).date().isoformat(), "machine": machine(),
+        "versions": versions(("torch", "transformers", "trl", "accelerate", "torchao", "transformer-engine")),
         "settings": {name: getattr(options, name) for name in ("steps", "seeds", "rows", "length")},
         "baseline": BASELINE, "verdicts": against, "not_measured": refused, "runs": results,
     }  # fmt: skip
@@ -352,13 +349,6 @@ def report(results: dict[str, list[dict[str, Any]]], refused: dict[str, str], op
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(document, indent=2) + "\n")
     print(f"written to {out}")
-
-
-def version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from proofline.launch.work import Job, LaunchError, die_with_parent, rank, work
+from proofline.launch.work import Job, die_with_parent, died_too_often, rank, work
 
 REFUSAL = "refusal.pickle"
 
@@ -45,11 +45,7 @@ def run_processes(job: Job, restarts: int) -> list[Any]:
                 if refusal.exists():
                     raise pickle.loads(refusal.read_bytes()) from None
                 if attempt == restarts:
-                    raise LaunchError(
-                        f"The {job.processes} processes of this stage died {restarts + 1} times, last: "
-                        f"{_first_failure(error)}. What they printed stands above; PROOFLINE_RESTARTS={restarts} "
-                        "is how often they were started again."
-                    ) from None
+                    raise died_too_often(job.processes, restarts, _first_failure(error)) from None
                 print(f"launch: {_first_failure(error)}; starting again", file=sys.stderr, flush=True)
             else:
                 return [results[at] for at in range(job.processes)]

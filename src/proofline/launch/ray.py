@@ -13,7 +13,7 @@ from typing import Any
 
 from proofline.config import Environment
 from proofline.launch.cluster import NODE_WAIT_SECONDS, Place, cluster, require_slots
-from proofline.launch.work import Job, LaunchError, work
+from proofline.launch.work import Job, LaunchError, died_too_often, work
 
 STARTS_OF_A_GROUP = 5
 """A group that finds no free room within Ray's minute is tried again: what others occupy may become free."""
@@ -34,11 +34,7 @@ def run_workers(job: Job, environment: Environment) -> Any:
                         raise failure from None
                 died = _first_death(error.worker_failures)
                 if attempt == environment.restarts:
-                    raise LaunchError(
-                        f"The {job.processes} workers of this stage died {attempt + 1} times, last: {died}. What they "
-                        f"printed stands above; PROOFLINE_RESTARTS={environment.restarts} is how often they were "
-                        "started again."
-                    ) from None
+                    raise died_too_often(job.processes, environment.restarts, died) from None
                 print(f"launch: {died}; starting again", file=sys.stderr, flush=True)
             except ControllerError as error:
                 raise LaunchError(

@@ -29,6 +29,14 @@ class LaunchError(RuntimeError):
     """The processes that were asked for did not start, or died too often."""
 
 
+def died_too_often(processes: int, restarts: int, last: str) -> LaunchError:
+    """The end of a stage whose processes died at the first start and after every restart."""
+    return LaunchError(
+        f"The {processes} processes of this stage died {restarts + 1} times, last: {last}. What they printed stands "
+        f"above; PROOFLINE_RESTARTS={restarts} is how often they were started again."
+    )
+
+
 @dataclass(frozen=True)
 class Job:
     """A function for every process. Pickled on its way, so the function is a module's own or a `partial` of one."""
