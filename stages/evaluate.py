@@ -20,9 +20,10 @@ from proofline.tracking import track
 def main(policy: str) -> None:
     params, environment = load_params(), load_environment()
     section, folder = params.evaluation, Path("reports/evaluate", policy)
+    weights = Path("models", policy).absolute()
     sections = {"evaluation": section, "prompts": params.prompts, "seed": params.seed}
     with track("evaluate", sections=sections, policy=policy) as run:
-        from proofline.sampling.policy import sample_solutions, shard_size
+        from proofline.sampling.policy import decoded_by, sample_solutions, shard_size
 
         problems = subset(read_records("data/problems/test.jsonl", Problem), section.problems)
         by_id = {problem.id: problem for problem in problems}
@@ -33,11 +34,14 @@ def main(policy: str) -> None:
         ):
             decoding = Decoding(temperature=temperature, top_p=top_p, max_new_tokens=section.max_new_tokens)
             sample = partial(
-                sample_solutions, Path("models", policy).absolute(), policy,
+                sample_solutions, weights, policy,
                 prompts=params.prompts, decoding=decoding, num_samples=count, run_seed=params.seed,
                 rows=environment.sampling_rows,
             )  # fmt: skip
-            solutions = list(spread(sample, problems, environment, shard_size=shard_size(count)))
+            size = shard_size(count, environment.sampling_rows)
+            solutions = list(
+                spread(sample, problems, environment, shard_size=size, each=decoded_by(weights), draws=count)
+            )
             grade = partial(
                 grade_all, problems=by_id, workers=environment.grader_workers,
                 deadline_seconds=environment.grader_deadline_seconds,

@@ -21,16 +21,20 @@ def main(policy: str) -> None:
     section = params.sampling
     sections = {"sampling": section, "prompts": params.prompts, "seed": params.seed}
     with track("sample", sections=sections, policy=policy) as run:
-        from proofline.sampling.policy import sample_solutions, shard_size
+        from proofline.sampling.policy import decoded_by, sample_solutions, shard_size
 
         problems = subset(read_records("data/problems/train.jsonl", Problem), section.problems)
         decoding = Decoding(temperature=section.temperature, top_p=section.top_p, max_new_tokens=section.max_new_tokens)
+        folder = Path("models", policy).absolute()
         sample = partial(
-            sample_solutions, Path("models", policy).absolute(), policy,
+            sample_solutions, folder, policy,
             prompts=params.prompts, decoding=decoding, num_samples=section.num_samples, run_seed=params.seed,
             rows=environment.sampling_rows,
         )  # fmt: skip
-        solutions = spread(sample, problems, environment, shard_size=shard_size(section.num_samples))
+        solutions = spread(
+            sample, problems, environment, shard_size=shard_size(section.num_samples, environment.sampling_rows),
+            each=decoded_by(folder), draws=section.num_samples,
+        )  # fmt: skip
         totals: Counter[str] = Counter()
         # Written as they come: no more than a few shards are ever held.
         write_records(f"data/samples/{policy}.jsonl", counted(solutions, totals))

@@ -26,7 +26,7 @@ def main() -> None:
             train_dpo, Path("models/sft"), pairs, params.prompts, params.dpo, params.seed, POLICY,
             execution=Execution.of(environment),
         )  # fmt: skip
-        metrics = launch(train, run, environment)
+        metrics = launch(train, run, environment, params.dpo.precision)
         run.log_metrics(metrics)
         register(POLICY, policy="dpo", metrics=metrics, run=run)
 

@@ -27,7 +27,7 @@ def main() -> None:
             train_genrm, Path("models/dpo"), traces, solutions, params.prompts, params.genrm, params.seed, POLICY,
             execution=Execution.of(environment),
         )  # fmt: skip
-        metrics = launch(train, run, environment)
+        metrics = launch(train, run, environment, params.genrm.precision)
         run.log_metrics(metrics)
         register(POLICY, policy="genrm", metrics=metrics, run=run)
 

@@ -26,7 +26,7 @@ def main() -> None:
             train_sft, Path("models/base"), demonstrations, params.prompts, params.sft, params.seed, POLICY,
             execution=Execution.of(environment),
         )  # fmt: skip
-        metrics = launch(train, run, environment)
+        metrics = launch(train, run, environment, params.sft.precision)
         run.log_metrics(metrics)
         register(POLICY, policy="sft", metrics=metrics, run=run)
 

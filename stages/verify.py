@@ -23,7 +23,7 @@ def main() -> None:
         "verification": section, "evaluation": params.evaluation, "prompts": params.prompts, "seed": params.seed
     }  # fmt: skip
     with track("verify", sections=sections) as run:
-        from proofline.sampling.policy import shard_size
+        from proofline.sampling.policy import decoded_by, shard_size
         from proofline.verification import verify
 
         problems = subset(read_records("data/problems/test.jsonl", Problem), params.evaluation.problems)
@@ -34,12 +34,15 @@ def main() -> None:
             (by_id[solution.problem_id], solution, grade.verdict)
             for solution, grade in zip(samples, grades, strict=True)
         ]
+        genrm = Path("models/genrm").absolute()
         score = partial(
-            verify, Path("models/genrm").absolute(), prompts=params.prompts, section=section, run_seed=params.seed,
+            verify, genrm, prompts=params.prompts, section=section, run_seed=params.seed,
             rows=environment.sampling_rows,
         )  # fmt: skip
-        size = shard_size(section.num_chains)
-        verifications = list(spread(score, candidates, environment, shard_size=size))
+        size = shard_size(section.num_chains, environment.sampling_rows)
+        verifications = list(
+            spread(score, candidates, environment, shard_size=size, each=decoded_by(genrm), draws=section.num_chains)
+        )
         metrics = evaluate_verifier(problems, verifications, grades, params.evaluation, params.seed)
         write_records("reports/verify/verifications.jsonl", verifications)
         write_json("reports/verify/metrics.json", metrics)

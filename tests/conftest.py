@@ -7,6 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from proofline.config.environment import Environment
+from proofline.launch.instructions import settle
+
+# Before anything imports PyTorch: the same arithmetic in this process as in those that stages start.
+settle(Environment())
+
 # On a busy machine an example takes as long as it takes: that says nothing about the code.
 settings.register_profile("proofline", deadline=None)
 settings.load_profile("proofline")

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from proofline.config import Environment
 from proofline.launch import LaunchError, launch, spread
 from proofline.launch.processes import run_processes
-from proofline.launch.work import Job, Shards, work
+from proofline.launch.work import Job, work
 from proofline.tracking import NullRun, Run
 from proofline.tracking.spool import Spool, read_events
 
@@ -192,32 +192,37 @@ def double(shard: Sequence[int]) -> list[tuple[int, int, int]]:
     return [(times * item, len(shard), os.getpid()) for item in shard for times in (1, 2)]
 
 
+def threads_here(shard: Sequence[int]) -> list[tuple[int, int, int]]:
+    import torch
+
+    time.sleep(0.5)  # neither process is to take all the shards
+    return [(item, torch.get_num_threads(), os.getpid()) for item in shard]
+
+
+def dying_once(trace: Path, shard: Sequence[int]) -> list[int]:
+    if 5 in shard and not trace.exists():
+        trace.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return list(shard)
+
+
+def refuse_three(shard: Sequence[int]) -> list[int]:
+    if 3 in shard:
+        raise BadRowError("row 3 is bad; mend it")
+    return list(shard)
+
+
 def without_process(results: Iterator[tuple[int, int, int]]) -> list[tuple[int, int]]:
     return [(value, length) for value, length, _ in results]
 
 
-@given(
-    items=st.lists(st.integers(), max_size=20),
-    shard_size=st.integers(min_value=1, max_value=25),
-    processes=st.integers(min_value=1, max_value=5),
-)
-def test_shards_keep_the_order_and_depend_on_nothing_but_their_size(
-    items: list[int], shard_size: int, processes: int
-) -> None:
+@given(items=st.lists(st.integers(), max_size=20), shard_size=st.integers(min_value=1, max_value=25))
+def test_shards_keep_the_order_and_depend_on_nothing_but_their_size(items: list[int], shard_size: int) -> None:
     results = without_process(spread(double, items, settings(), shard_size=shard_size))
     assert [value for value, _ in results] == [times * item for item in items for times in (1, 2)]
-    assert all(length <= shard_size for _, length in results)
-
-    shards = [items[start : start + shard_size] for start in range(0, len(items), shard_size)]
-    done = {}
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("WORLD_SIZE", str(processes))
-        for rank in range(processes):
-            environment.setenv("RANK", str(rank))
-            part = work(Job(Shards(double, shards), processes, 1, NullRun()))
-            assert not done.keys() & part.keys(), "computed twice"
-            done |= part
-    assert [result for at in sorted(done) for result in without_process(iter(done[at]))] == results
+    lengths = [length for _, length in results]
+    assert all(length <= shard_size for length in lengths)
+    assert not lengths or max(lengths) - min(lengths) <= 1, "the last shard would keep others waiting"
 
 
 def test_two_processes_give_what_one_gives() -> None:
@@ -230,8 +235,31 @@ def test_two_processes_give_what_one_gives() -> None:
 def test_what_takes_a_whole_machine_stays_in_this_process() -> None:
     results = list(spread(double, [1, 2, 3], settings(2), shard_size=2, each="machine"))
     assert results == [
-        (value, length, os.getpid()) for value, length in [(1, 2), (2, 2), (2, 2), (4, 2), (3, 1), (6, 1)]
+        (value, length, os.getpid()) for value, length in [(1, 1), (2, 1), (2, 2), (4, 2), (3, 2), (6, 2)]
     ]
+
+
+def test_each_core_gets_a_process_of_one_thread() -> None:
+    """And one process of one thread gives the same: what comes out does not depend on the cores."""
+    environment = Environment(threads=2)
+    apart = list(spread(threads_here, list(range(6)), environment, shard_size=2, each="core"))
+    assert {threads for _, threads, _ in apart} == {1}
+    assert len({pid for _, _, pid in apart} - {os.getpid()}) == 2
+    alone = list(spread(threads_here, list(range(6)), Environment(threads=1), shard_size=2, each="core"))
+    assert [result[:2] for result in alone] == [result[:2] for result in apart]
+
+
+def test_a_process_that_dies_with_a_shard_is_started_again(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    function = partial(dying_once, tmp_path / "died")
+    assert list(spread(function, list(range(8)), settings(2, restarts=1), shard_size=2)) == list(range(8))
+    assert "launch: a process died; its shards are computed again" in capfd.readouterr().err
+    with pytest.raises(LaunchError, match=r"died 1 times.*PROOFLINE_RESTARTS=0"):
+        list(spread(partial(dying_once, tmp_path / "again"), list(range(8)), settings(2), shard_size=2))
+
+
+def test_what_a_shard_refuses_arrives_as_itself() -> None:
+    with pytest.raises(BadRowError, match="row 3 is bad"):
+        list(spread(refuse_three, list(range(8)), settings(2, restarts=2), shard_size=2))
 
 
 # The end of the stage

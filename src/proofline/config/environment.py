@@ -52,6 +52,12 @@ class Environment(BaseModel):
     """Head of a running Ray cluster (`host:6379`); unset: a cluster of this machine for the duration of the stage."""
     threads: Count | None = None
     """CPU threads of one process's numerical libraries; unset: the machine's cores, shared by the processes."""
+    instructions: Literal["native", "avx2", "portable"] = "avx2"
+    """What of an x86-64 CPU fp32 is computed with. `avx2`: the same bits on CPUs of one maker that have AVX2, for a
+    tenth more time on newer ones; `portable`: the same bits on all of them, for half as much time again; `native`: all
+    that there is."""
+    slow_formats: bool = False
+    """Train in a number format that this CPU has no instructions for, however long it takes; else that is refused."""
     micro_batch: Count | None = None
     """Rows in one forward pass of training; unset: the trainer's own choice. The global batch is the recipe's."""
     save_steps: Count | None = None

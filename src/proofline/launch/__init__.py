@@ -2,7 +2,9 @@
 
 run.py         `launch`: one function in every process; `spread`: shards of a list over the processes
 work.py        what one process does: takes its job, checks how many take part, calls the function
-processes.py   several processes of this machine (launcher `accelerate`)
+instructions.py  which CPU instructions they use, so that other machines get the same bits
+processes.py   one function in several processes of this machine (launcher `accelerate`)
+pool.py        shards of a list over processes of this machine
 cluster.py     a Ray cluster for the duration of a stage (launcher `ray`)
 ray.py         one function in every worker of it
 ray_shards.py  shards of a list over its workers

@@ -34,7 +34,10 @@ QUIET = {
     # What a worker prints would come twice.
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
 }
-FORWARDED = ("HF_", "TRANSFORMERS_", "TOKENIZERS_", "DS_", "PYTHONHASHSEED")
+FORWARDED = (
+    "HF_", "TRANSFORMERS_", "TOKENIZERS_", "DS_", "PYTHONHASHSEED",
+    "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR", "OMP_WAIT_POLICY",
+)  # fmt: skip
 """Beginnings of the names of the variables that a worker gets from the stage."""
 
 

@@ -25,8 +25,8 @@ class Worker:
     def start(self) -> None:
         """Its first answer. Not done when constructed: what a constructor raises reaches nobody as itself."""
         self.place.enter()
-        if self.each == "process":
-            take_place(self.place.threads)
+        if self.each != "machine":
+            take_place(1 if self.each == "core" else self.place.threads)
 
     def run(self, shard: Sequence[Any]) -> list[Any]:
         return self.function(shard)
@@ -36,7 +36,7 @@ def map_shards(
     function: Callable[[Sequence[Any]], list[Any]],
     shards: Sequence[Sequence[Any]],
     environment: Environment,
-    each: Literal["process", "machine"],
+    each: Literal["core", "process", "machine"],
 ) -> Iterator[Any]:
     """The results of the shards, in their order; raises what the function refused with.
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, TypeVar
+from itertools import pairwise
+from typing import Literal, TypeVar
 
 from proofline.config import Environment
-from proofline.launch.work import Job, LaunchError, Shards, refuse_company, take_place, work
-from proofline.tracking import NullRun, Run
+from proofline.config.processor import has_gpu
+from proofline.launch.instructions import settle
+from proofline.launch.pool import map_shards
+from proofline.launch.work import Job, LaunchError, refuse_company, take_place, work
+from proofline.tracking import Run
+from proofline.tracking.progress import doing, drawing
 
 __all__ = ["LaunchError", "launch", "spread"]
 
@@ -15,20 +20,26 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def launch(function: Callable[..., Result], run: Run, environment: Environment) -> Result:
+def launch(function: Callable[..., Result], run: Run, environment: Environment, precision: str = "fp32") -> Result:
     """Call `function(run=...)` in every process that the environment asks for; returns what it gave in rank 0.
 
     The function finds its peers through torch.distributed. If processes die, all are started again, `restarts` times:
     a function that keeps checkpoints goes on from its last one. A ValueError is the user's and ends it at once.
-    Raises LaunchError where fewer processes take part than were asked for, or they died too often.
+    `precision`: the number format it multiplies in. Raises LaunchError where fewer processes take part than were asked
+    for, or they died too often.
     """
     refuse_company()
+    settle(environment, precision)
     job = Job(function, environment.processes, environment.threads_each, run)
     if environment.launcher == "ray":
         from proofline.launch.ray import run_workers
 
         return run_workers(job, environment)
-    return _everywhere(job, environment)[0]
+    if environment.launcher == "accelerate":
+        from proofline.launch.processes import run_processes
+
+        return run_processes(job, environment.restarts)[0]
+    return work(job)
 
 
 def spread(
@@ -37,37 +48,41 @@ def spread(
     environment: Environment,
     *,
     shard_size: int,
-    each: Literal["process", "machine"] = "process",
+    each: Literal["core", "process", "machine"] = "process",
+    draws: int = 1,
 ) -> Iterator[Result]:
     """The results of the items, in their order, computed in shards wherever the environment has processes.
 
     `function` gets a shard, at most `shard_size` consecutive items, and returns a result for each item or more. Shards
     do not depend on how many processes there are, and one process goes through the same shards: what comes out is the
     same to the bit wherever a shard was computed, as long as the hardware and the threads of a process are.
-    `each`: what computes a shard; a `machine` for functions that start processes of their own.
+    `each`: what computes a shard. A `core` for work that threads would have to wait for each other in: launcher local
+    then starts a process of one thread on each; a `machine` for functions that start processes of their own.
+    `draws`: samples that the function draws for an item, which is what progress is counted in.
     """
     refuse_company()
-    shards = [items[start : start + shard_size] for start in range(0, len(items), shard_size)]
+    settle(environment)
+    shards = evenly_cut(items, shard_size)
+    doing(drawing(len(items) * draws))
     if environment.launcher == "ray":
-        from proofline.launch.ray_shards import map_shards
+        from proofline.launch.ray_shards import map_shards as map_over_cluster
 
-        yield from map_shards(function, shards, environment, each)
-    elif environment.processes == 1 or each == "machine":
-        if each == "process":
-            take_place(environment.threads_each)
+        yield from map_over_cluster(function, shards, environment, each)
+        return
+    processes, threads = environment.processes, environment.threads_each
+    if each == "core":
+        processes, threads = (threads, 1) if environment.launcher == "local" and not has_gpu() else (processes, 1)
+    if each == "machine" or min(processes, len(shards)) <= 1:
+        if each != "machine":
+            take_place(threads)
         for shard in shards:
             yield from function(shard)
     else:
-        job = Job(Shards(function, shards), environment.processes, environment.threads_each, NullRun())
-        done = {at: results for part in _everywhere(job, environment) for at, results in part.items()}
-        for at in range(len(shards)):
-            yield from done[at]
+        yield from map_shards(function, shards, processes, threads, environment.restarts)
 
 
-def _everywhere(job: Job, environment: Environment) -> list[Any]:
-    """What the job gave in each process of this machine, by rank."""
-    if environment.launcher == "accelerate":
-        from proofline.launch.processes import run_processes
-
-        return run_processes(job, environment.restarts)
-    return [work(job)]
+def evenly_cut(items: Sequence[Item], most: int) -> list[Sequence[Item]]:
+    """As few shards of at most so many items as possible, alike in size: the last one keeps nobody waiting."""
+    count = -(-len(items) // most)
+    bounds = [at * len(items) // count for at in range(count)] + [len(items)] if count else []
+    return [items[start:end] for start, end in pairwise(bounds)]

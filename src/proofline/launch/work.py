@@ -12,11 +12,12 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from proofline.tracking import NullRun, Run
+from proofline.tracking.progress import heartbeat
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 BY_ITSELF = (
@@ -50,17 +51,6 @@ class Job:
     """Where rank 0 reports to."""
 
 
-@dataclass(frozen=True)
-class Shards:
-    """Applies a function to the shards of a list that fall to this process: every `processes`-th of them."""
-
-    function: Callable[[Sequence[Any]], list[Any]]
-    shards: Sequence[Sequence[Any]]
-
-    def __call__(self, run: Run) -> dict[int, list[Any]]:
-        return {at: self.function(self.shards[at]) for at in range(rank(), len(self.shards), world_size())}
-
-
 def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
@@ -84,7 +74,11 @@ def work(job: Job) -> Any:
             f"{job.processes} processes were asked for and {world_size()} take part. Nothing was computed. {BY_ITSELF}"
         )
     take_place(job.threads)
-    return job.function(run=job.run if rank() == 0 else NullRun())
+    if world_size() == 1 or rank() > 0:
+        return job.function(run=job.run if rank() == 0 else NullRun())
+    # The stage's own heartbeat cannot see into this process.
+    with heartbeat(f"{os.environ.get('DVC_STAGE', 'stage')}, rank 0"):
+        return job.function(run=job.run)
 
 
 def take_place(threads: int) -> None:

@@ -22,6 +22,7 @@ from proofline.records import Decoding
 from proofline.sampling.rows import EXACT, FEWEST_ROWS, Rows, Stepping
 from proofline.sampling.seeds import signed
 from proofline.sampling.slots import ATTENTION
+from proofline.tracking.progress import count
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -98,6 +99,7 @@ class Engine:
             yield from loop.leave()
             if loop.active:
                 loop.advance()
+                count(tokens=loop.active * self.stepping.steps_per_look)
                 yield from loop.leave()
 
     def _rows(self, capacity: int, decoding: Decoding, track: Sequence[int]) -> Rows:
@@ -190,6 +192,7 @@ class _Loop:
             for hole, mover in zip(holes, movers, strict=True):
                 self.samples[hole], self.lengths[hole] = self.samples[mover], self.lengths[mover]
         state.free(state.every[keep:active])
+        count(samples=len(leaving))
         del self.samples[keep:], self.lengths[keep:]
         yield from completions
 

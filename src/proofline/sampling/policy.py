@@ -1,32 +1,33 @@
-"""A policy folder and problems -> Solution records, in the order of the problems and their sample indices."""
+"""A policy folder and problems -> Solution records, in the order of the problems and their sample indices.
+
+Imports torch where it decodes: a stage whose processes do that needs none itself.
+"""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from proofline.config.schema import Prompts
 from proofline.data.prompts import Message, solution_messages
 from proofline.records import Decoding, Problem, Solution, stable_id
-from proofline.sampling.engine import Completion, Engine, Request
-from proofline.sampling.rows import EXACT, GRAPHS
 from proofline.sampling.seeds import sample_seed
 from proofline.storage.weights import weights_hash
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-PLAIN_LINE_EVERY_SECONDS = 10.0
-SHARD_SEQUENCES = 4096
-"""Samples decoded in one go. It is a constant, neither the recipe's nor the environment's: samples are cut the same way
-on one process and on sixty-four, and since matrix products of other shapes round differently, only then are they the
-same to the bit (with equal `sampling_rows` and threads). Cutting costs nothing that can be measured: 8,192 samples of
-the bundled base on one core, 13.9k tokens/s whole, 14.3k in two shards, 14.5k in eight."""
+    from proofline.sampling.engine import Engine
+
+ROUNDS_OF_ROWS = 2
+"""How often all rows are filled in a shard. Rounding depends on what a sample was decoded with, so shards are cut the
+same way on one process and on sixty-four. On one thread shards of 2 rounds decode 10.9k tokens/s, of 8 rounds 11.0k."""
+OF_ONE_CORE_BYTES = 64 * 2**20
+"""Weights up to this size are decoded by processes of one thread, each with a copy: threads would spend their time
+waiting for each other (two processes of one thread draw 23.5k tokens/s, one of two threads 15.1k)."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ def load_sampler(policy_dir: Path, rows: int) -> Sampler:
     """Load model and tokenizer; on a CPU in fp32, since small matrix products gain nothing from bf16 there."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from proofline.sampling.engine import Engine
+    from proofline.sampling.rows import EXACT, GRAPHS
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
@@ -76,9 +80,15 @@ def _shared_sampler(policy_dir: Path, identity: tuple[object, ...], rows: int) -
     return load_sampler(policy_dir, rows)
 
 
-def shard_size(samples_per_item: int) -> int:
-    """Items (problems, candidates) of a shard, for so many samples of each."""
-    return max(1, SHARD_SEQUENCES // samples_per_item)
+def shard_size(samples_per_item: int, rows: int) -> int:
+    """Items (problems, candidates) of a shard, for so many samples of each and so many decoded together."""
+    return max(1, ROUNDS_OF_ROWS * rows // samples_per_item)
+
+
+def decoded_by(policy_dir: Path) -> Literal["core", "process"]:
+    """What decodes a shard with this policy: see `launch.spread`."""
+    size = sum(file.stat().st_size for file in policy_dir.glob("*.safetensors"))
+    return "core" if size <= OF_ONE_CORE_BYTES else "process"
 
 
 def sample_solutions(
@@ -94,11 +104,13 @@ def sample_solutions(
     sampler: Sampler | None = None,
 ) -> list[Solution]:
     """`num_samples` solutions of each problem: of all, or of one shard of them. Without a `sampler`, the shared one."""
+    from proofline.sampling.engine import Request
+
     sampler = sampler or shared_sampler(policy_dir, rows)
     seeds = [[sample_seed(run_seed, problem.id, i) for i in range(num_samples)] for problem in problems]
     encoded = sampler.encode([solution_messages(problem.question, prompts) for problem in problems])
     requests = [Request(p.id, ids, s) for p, ids, s in zip(problems, encoded, seeds, strict=True)]
-    completions = list(progress(sampler.engine.generate(requests, decoding), len(problems) * num_samples, policy))
+    completions = list(sampler.engine.generate(requests, decoding))
     texts = sampler.tokenizer.batch_decode([completion.token_ids for completion in completions])
     order = {problem.id: i for i, problem in enumerate(problems)}
     solutions = [
@@ -118,23 +130,3 @@ def sample_solutions(
         for completion, text in zip(completions, texts, strict=True)
     ]
     return sorted(solutions, key=lambda solution: (order[solution.problem_id], solution.sample_index))
-
-
-def progress(completions: Iterable[Completion], total: int, name: str) -> Iterator[Completion]:
-    """Pass completions through: a bar on a terminal, a plain line now and then off it."""
-    if sys.stderr.isatty():
-        from tqdm import tqdm
-
-        yield from tqdm(completions, total=total, desc=name, unit="sample")
-        return
-    began = last = time.monotonic()
-    tokens = 0
-    for done, completion in enumerate(completions, 1):
-        tokens += len(completion.token_ids)
-        now = time.monotonic()
-        if now - last >= PLAIN_LINE_EVERY_SECONDS or done == total:
-            print(
-                f"{name}: {done}/{total} samples, {tokens / (now - began):,.0f} tokens/s", file=sys.stderr, flush=True
-            )
-            last = now
-        yield completion

@@ -11,6 +11,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from proofline.tracking.progress import doing
 from proofline.tracking.run import Run
 
 
@@ -28,6 +29,9 @@ class TrackingCallback(TrainerCallback):
         """Start the clock; a resumed training starts counting where its log ends."""
         self._tokens = next((entry["num_tokens"] for entry in reversed(state.log_history) if "num_tokens" in entry), 0)
         self._since = time.perf_counter()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        doing(f"step {state.global_step} of {state.max_steps}")
 
     def on_log(
         self,

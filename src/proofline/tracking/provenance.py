@@ -10,6 +10,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from proofline.config.processor import cpu_model, instruction_sets
 from proofline.records import stable_id
 
 LIBRARIES = (
@@ -33,7 +34,8 @@ def hardware() -> dict[str, str]:
     """Processor, cores this process may use, memory, and the GPUs that `nvidia-smi` lists."""
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     facts = {
-        "hardware.cpu": _cpu_model(),
+        "hardware.cpu": cpu_model(),
+        "hardware.instructions": " ".join(instruction_sets()),
         "hardware.cores": str(len(os.sched_getaffinity(0))),
         "hardware.memory": f"{memory_bytes / 2**30:.0f} GiB",
         "hardware.gpus": "none",
@@ -68,15 +70,6 @@ def invocation() -> str | None:
             if any(Path(word).name == "dvc" for word in process.cmdline()[:3]):
                 return stable_id(platform.node(), process.pid, process.create_time())
     return None
-
-
-def _cpu_model() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _output(command: list[str]) -> str:

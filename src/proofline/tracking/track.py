@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from proofline.config.environment import Environment, load_environment, repository_root
+from proofline.tracking.progress import heartbeat
 from proofline.tracking.reach import check_reachable
 from proofline.tracking.run import Run
 from proofline.tracking.spool import Spool, read_state
@@ -54,7 +55,7 @@ def track(
     )
     run.log_params({**sections, "execution": environment.model_dump(mode="json", exclude={"tracking_uri"})})
     try:
-        with _sigterm_as_exception():
+        with _sigterm_as_exception(), heartbeat(os.environ.get("DVC_STAGE") or stage):
             yield run
     except BaseException as error:
         if isinstance(error, SystemExit) and not error.code:

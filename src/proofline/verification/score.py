@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +18,11 @@ from proofline.config.schema import Prompts
 from proofline.config.schema import Verification as Section
 from proofline.data.prompts import NO, VERDICT_LINE, YES, verification_messages
 from proofline.records import Decoding, Problem, Solution, Verdict, Verification
-from proofline.sampling.engine import Completion, Request
-from proofline.sampling.policy import Sampler, progress, shared_sampler
+from proofline.sampling.policy import Sampler, shared_sampler
 from proofline.sampling.seeds import sample_seed
+
+if TYPE_CHECKING:
+    from proofline.sampling.engine import Completion
 
 
 class VerdictTokenError(ValueError):
@@ -39,6 +42,8 @@ def verify(
 
     Called with all candidates or with one shard of them.
     """
+    from proofline.sampling.engine import Request
+
     sampler = shared_sampler(genrm_dir, rows)
     yes, no = verdict_ids(sampler)
     line = sampler.tokenizer(VERDICT_LINE, add_special_tokens=False)["input_ids"]
@@ -50,9 +55,8 @@ def verify(
     decoding = Decoding(
         temperature=section.temperature, top_p=section.top_p, max_new_tokens=section.max_new_tokens
     )  # fmt: skip
-    total = len(requests) * section.num_chains
     chains: dict[str, dict[int, Completion]] = {}
-    for completion in progress(sampler.engine.generate(requests, decoding, (yes, no)), total, "verify"):
+    for completion in sampler.engine.generate(requests, decoding, (yes, no)):
         chains.setdefault(completion.key, {})[completion.sample_index] = completion
     rows_out = []
     for problem, solution, label in candidates:

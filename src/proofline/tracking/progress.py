@@ -1,0 +1,75 @@
+"""What a stage is doing, said on stderr at least every ten seconds, whatever the stage is waiting for.
+
+`heartbeat` runs a thread that prints; `doing` says what it prints; `count` adds what is done, also from the processes
+that a stage has started, which share the counts. A line looks like
+
+    sample@sft: 1,028 of 4,800 samples, 36,912 tokens, 18,456 tokens/s
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, MutableSequence
+from contextlib import contextmanager
+
+EVERY_SECONDS = 10.0
+_counts: MutableSequence[int] = [0, 0]
+"""Samples finished, tokens drawn."""
+_status: Callable[[], str] = lambda: "at work"  # noqa: E731 - replaced by `doing`
+
+
+def doing(status: str | Callable[[], str]) -> None:
+    """From now on the heartbeat says this; a function is asked anew for every line."""
+    global _status
+    _status = status if callable(status) else lambda: status
+
+
+def count(samples: int = 0, tokens: int = 0) -> None:
+    """Add what has been done."""
+    _counts[0] += samples
+    _counts[1] += tokens
+
+
+def counted() -> tuple[int, int]:
+    """Samples and tokens so far, of this process and of those that share its counts."""
+    return _counts[0], _counts[1]
+
+
+def share(counts: MutableSequence[int]) -> None:
+    """Count into another sequence: memory that processes share, each with two places of its own."""
+    global _counts
+    _counts = counts
+
+
+def drawing(total: int) -> Callable[[], str]:
+    """A status of drawing `total` samples, from here on."""
+    (samples, tokens), began = counted(), time.monotonic()
+
+    def status() -> str:
+        done, drawn = counted()
+        seconds = max(time.monotonic() - began, 1e-9)
+        drawn -= tokens
+        return f"{done - samples:,} of {total:,} samples, {drawn:,} tokens, {drawn / seconds:,.0f} tokens/s"
+
+    return status
+
+
+@contextmanager
+def heartbeat(name: str, every_seconds: float = EVERY_SECONDS) -> Iterator[None]:
+    """While the block runs, print a line now and then: the name, the seconds so far, what is being done."""
+    ended, began = threading.Event(), time.monotonic()
+
+    def beat() -> None:
+        while not ended.wait(every_seconds):
+            print(f"{name}, {time.monotonic() - began:.0f} s: {_status()}", file=sys.stderr, flush=True)
+
+    doing("at work")
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
