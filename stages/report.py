@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
+import _checkout  # noqa: F401 - before the package
+
 from proofline.config import load_params
 from proofline.config.schema import Policy
 from proofline.data.subset import subset

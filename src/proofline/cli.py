@@ -10,11 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from proofline.config.checkout import run_in_own_checkout
 from proofline.registry.commands import add_registry_commands
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's error is one message on stderr and exit status 1."""
+    if arguments is None:
+        run_in_own_checkout("proofline.cli")
     options = build_parser().parse_args(arguments)
     try:
         options.run(options)

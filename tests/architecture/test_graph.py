@@ -52,7 +52,20 @@ def covers(dependency: str, path: str) -> bool:
 
 
 def test_a_script_for_every_stage_and_a_stage_for_every_script() -> None:
-    assert {path.stem for path in (REPOSITORY / "stages").glob("*.py")} == set(STAGES)
+    assert {path.stem for path in (REPOSITORY / "stages").glob("[!_]*.py")} == set(STAGES)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_script_runs_its_own_checkout(stage: str) -> None:
+    """`_checkout` decides which package is imported, so it comes before the first import of that."""
+    imported = [
+        alias.name if isinstance(node, ast.Import) else str(node.module)
+        for node in ast.parse(script(stage).read_text()).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    ]
+    before = imported[: next(at for at, name in enumerate(imported) if name.startswith("proofline"))]
+    assert "_checkout" in before, f"{stage} imports whatever is installed: let it `import _checkout` first"
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from checkout import make_checkout, tried
 from ruamel.yaml import YAML
 
-from proofline.config.profiles import use_profile
-
-REPOSITORY = Path(__file__).parents[2]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -22,39 +17,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A commit of the working tree elsewhere, with the smoke recipe. No results, no cache, no settings of the user."""
-    folder = tmp_path_factory.mktemp("copy")
-    listed = ["git", "-C", str(REPOSITORY), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0")
-    for name in filter(None, names):
-        # A file that is deleted but not yet committed is listed all the same; results of another recipe stay behind.
-        if (REPOSITORY / name).is_file() and name != "dvc.lock":
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, folder / name)
-    use_profile(folder, "smoke", force=True)
-    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "--no-verify", "-m", "copy"]):
-        identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-        subprocess.run(["git", *identity, *command], cwd=folder, check=True)
-    return folder
+    return make_checkout(tmp_path_factory.mktemp("copy"))
 
 
 @pytest.fixture(scope="module")
 def run(copy: Path) -> Run:
-    """Run a command in the copy, which imports the copy's own package."""
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "PROOFLINE_", "GIT_"))
-    }
-
-    def run_command(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = {
-            **inherited,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{inherited['PATH']}",
-            "PYTHONPATH": str(copy / "src"),
-            **variables,
-        }
-        return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
-
-    return run_command
+    """Run a command in the copy."""
+    return lambda *command, **variables: tried(command, copy, **variables)
 
 
 @pytest.fixture(scope="module")
