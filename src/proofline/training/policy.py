@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from proofline.storage.space import room_for
 from proofline.training.execution import AS_IT_COMES, Execution
 from proofline.training.fp8_names import plain_weights
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class PolicyError(ValueError):
-    """A folder is not a policy."""
+    """A folder is not a policy, or training has not made a new one of it."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,10 @@ def load_policy(folder: Path, execution: Execution = AS_IT_COMES) -> Policy:
 
 
 def export_policy(trainer: Trainer, policy: Policy, out_dir: Path) -> None:
-    """Write the trained weights to `out_dir`, from the first process; all processes return when it is there."""
+    """Write the trained weights to `out_dir`, from the first process; all processes return when it is there.
+
+    Raises PolicyError where they are those that training started from, and DiskFullError where there is no room.
+    """
     weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     if trainer.is_world_process_zero():
         model = trainer.accelerator.unwrap_model(trainer.model)
@@ -70,12 +75,35 @@ def export_policy(trainer: Trainer, policy: Policy, out_dir: Path) -> None:
             for name, tensor in plain_weights(weights, model.config).items()
             if name not in model.all_tied_weights_keys
         }
+        if unchanged(once, policy.folder):
+            raise PolicyError(
+                f"{trainer.state.global_step} steps at a learning rate of {trainer.args.learning_rate:g} changed no "
+                f"weight of {policy.folder}, which are stored as {policy.stored}; nothing was written to {out_dir}. "
+                "Raise learning_rate or epochs in params.yaml."
+            )
+        size = sum(tensor.nbytes for tensor in once.values())
         shutil.rmtree(partial(out_dir), ignore_errors=True)
-        model.to(policy.stored).save_pretrained(partial(out_dir), state_dict=once)
-        policy.tokenizer.save_pretrained(partial(out_dir))
+        with room_for(partial(out_dir), size, f"Make room and start the stage again; {out_dir} is not there yet."):
+            model.to(policy.stored).save_pretrained(partial(out_dir), state_dict=once)
+            policy.tokenizer.save_pretrained(partial(out_dir))
         shutil.rmtree(out_dir, ignore_errors=True)
         os.replace(partial(out_dir), out_dir)
     trainer.accelerator.wait_for_everyone()
+
+
+def unchanged(weights: Mapping[str, torch.Tensor], folder: Path) -> bool:
+    """Are these the folder's own weights? Reads as far as the first that differs."""
+    import torch
+    from safetensors import safe_open
+
+    compared = False
+    for file in sorted(folder.glob("*.safetensors")):
+        with safe_open(file, "pt") as stored:
+            for name in weights.keys() & set(stored.keys()):
+                if not torch.equal(stored.get_tensor(name), weights[name].cpu()):
+                    return False
+                compared = True
+    return compared
 
 
 def partial(out_dir: Path) -> Path:
