@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class PolicyError(ValueError):
-    """A folder is not a policy, or training has not made a new one of it."""
+    """A folder is not a policy."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def load_policy(folder: Path, execution: Execution = AS_IT_COMES) -> Policy:
 def export_policy(trainer: Trainer, policy: Policy, out_dir: Path) -> None:
     """Write the trained weights to `out_dir`, from the first process; all processes return when it is there.
 
-    Raises PolicyError where they are those that training started from, and DiskFullError where there is no room.
+    Raises DiskFullError where there is no room.
     """
     weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     if trainer.is_world_process_zero():
@@ -75,12 +74,6 @@ def export_policy(trainer: Trainer, policy: Policy, out_dir: Path) -> None:
             for name, tensor in plain_weights(weights, model.config).items()
             if name not in model.all_tied_weights_keys
         }
-        if unchanged(once, policy.folder):
-            raise PolicyError(
-                f"{trainer.state.global_step} steps at a learning rate of {trainer.args.learning_rate:g} changed no "
-                f"weight of {policy.folder}, which are stored as {policy.stored}; nothing was written to {out_dir}. "
-                "Raise learning_rate or epochs in params.yaml."
-            )
         size = sum(tensor.nbytes for tensor in once.values())
         shutil.rmtree(partial(out_dir), ignore_errors=True)
         with room_for(partial(out_dir), size, f"Make room and start the stage again; {out_dir} is not there yet."):
@@ -89,21 +82,6 @@ def export_policy(trainer: Trainer, policy: Policy, out_dir: Path) -> None:
         shutil.rmtree(out_dir, ignore_errors=True)
         os.replace(partial(out_dir), out_dir)
     trainer.accelerator.wait_for_everyone()
-
-
-def unchanged(weights: Mapping[str, torch.Tensor], folder: Path) -> bool:
-    """Are these the folder's own weights? Reads as far as the first that differs."""
-    import torch
-    from safetensors import safe_open
-
-    compared = False
-    for file in sorted(folder.glob("*.safetensors")):
-        with safe_open(file, "pt") as stored:
-            for name in weights.keys() & set(stored.keys()):
-                if not torch.equal(stored.get_tensor(name), weights[name].cpu()):
-                    return False
-                compared = True
-    return compared
 
 
 def partial(out_dir: Path) -> Path:
