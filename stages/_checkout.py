@@ -1,5 +1,7 @@
 """Imported first by every stage: it runs the package of its own checkout, and so do the processes it starts.
 
+What stops a stage is told as one message, a bug with its traceback.
+
 The installed package may be another checkout's: an editable install names one folder, while `dvc exp run --temp`, the
 queue, a worktree or a second clone run a stage elsewhere. DVC hashes the `src` beside the stage, so that is imported.
 """
@@ -20,3 +22,7 @@ if Path.cwd().resolve() != ROOT:
     )
 sys.path.insert(0, SOURCE)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
+
+from proofline.config.failures import tell  # noqa: E402 - of this checkout
+
+sys.excepthook = tell

@@ -117,8 +117,57 @@ def test_edits_saved_as_a_profile_are_no_longer_edits(root: Path) -> None:
     use_profile(root, "smoke")
     use_profile(root, "monday")
     assert load_params(root / "params.yaml").dpo.beta == 0.25
+
+
+def test_a_profile_is_replaced_only_when_that_is_asked_for(root: Path) -> None:
+    save_profile(root, "monday")
+    with open(root / "profiles/monday.yaml", "a") as text:
+        text.write("# Why: see the note of Monday.\n")
     edit(root, "dpo.beta", "0.3")
-    assert save_profile(root, "monday") == [Change("dpo.beta", 0.25, 0.3)]
+    before = (root / "profiles/monday.yaml").read_text()
+    with pytest.raises(ProfileError, match=r"'monday' already; .* --force"):
+        save_profile(root, "monday")
+    assert (root / "profiles/monday.yaml").read_text() == before
+    assert save_profile(root, "monday", force=True) == [Change("dpo.beta", BETA, 0.3)]
+    assert "# Why: see the note of Monday." in (root / "profiles/monday.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../dvc",
+        "/tmp/dvc",
+        "a/b",
+        "..",
+        ".",
+        "",
+        ".hidden",
+        "-rf",
+        "a b",
+        "a\n",
+        "a\\b",
+        "a.",
+        "x" * 65,
+        "a:b",
+        "~x",
+        "*",
+    ],
+)
+def test_a_name_that_leads_elsewhere_is_refused(root: Path, name: str) -> None:
+    (root / "dvc.yaml").write_text("stages: {}\n")
+    before = {path: path.read_bytes() for path in root.parent.rglob("*") if path.is_file()}
+    for force in (False, True):
+        with pytest.raises(ProfileError, match="a profile's name is letters, digits"):
+            save_profile(root, name, force=force)
+    assert {path: path.read_bytes() for path in root.parent.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["monday", "m", "qwen2.5-0.5b_2", "Größe-2", "x" * 64])
+def test_a_name_is_a_name(root: Path, name: str) -> None:
+    assert save_profile(root, name) == []
+    edit(root, "dpo.beta", "0.3")
+    use_profile(root, name, force=True)
+    assert nearest_profile(root)[1] == []
 
 
 def test_names_and_recipes_that_are_wrong_change_nothing(root: Path) -> None:
