@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 setup: .venv/.installed
 
 # Both names of the constraint: pip before 25.3 applies the first to the builds of source packages, later ones the second.
-.venv/.installed: constraints.txt pyproject.toml
+.venv/.installed: constraints.txt pyproject.toml setup.py src/proofline.pth
 	@python=$$(scripts/preflight.sh) && { test -x .venv/bin/python || "$$python" -m venv .venv; }
 	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt .venv/bin/python -m pip install --editable '.[dev]'
 	@touch $@

@@ -190,7 +190,7 @@ def run_pretrain(options: argparse.Namespace) -> None:
     params = load_params(repository_root() / "params.yaml")
     section, prompts, seed = params.base.pretraining, params.prompts, params.seed
     # Beside the bundle: a place that cannot be written is found out before the training.
-    with TemporaryDirectory(dir=BUNDLED.parent) as folder:
+    with TemporaryDirectory(dir=BUNDLED.parent, suffix=".partial") as folder:
         pretrain(section, prompts, seed, Path(folder), lambda metrics, step: print(step, metrics, flush=True))
         bundle(Path(folder), {"pretraining": section.model_dump(), "prompts": prompts.model_dump(), "seed": seed})
     print(BUNDLED)
