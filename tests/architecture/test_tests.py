@@ -26,7 +26,8 @@ def reads_of_users_files(path: Path) -> list[str]:
         f"{path.relative_to(TESTS)}:{node.lineno}: {ast.unparse(node)}"
         for node in joined
         if ast.unparse(node.left) in roots or re.fullmatch(r"Path\(__file__\).*\]", ast.unparse(node.left))
-        if str(getattr(node.right, "value", "")).split("/")[0] in USERS
+        for name in [str(getattr(node.right, "value", ""))]
+        if name.split("/")[0] in USERS and not name.endswith("README.md")
     ]
 
 

@@ -18,7 +18,7 @@ from proofline.evaluation.metrics import scalars
 from proofline.evaluation.plots import draw_all, plot_rows
 from proofline.evaluation.readme import BEGIN, END, ReadmeError, check_readme, write_readme
 from proofline.evaluation.results import results_markdown
-from proofline.evaluation.study import Study, headline
+from proofline.evaluation.study import Study, all_metrics, headline
 from proofline.records import Judgement
 from proofline.storage.records import read_records
 from proofline.tracking import NullRun
@@ -112,13 +112,22 @@ def test_dvc_plots_name_columns_that_exist(composed_study: Study) -> None:
             assert {plot["x"], *([columns] if isinstance(columns, str) else columns)} <= set(table[0]), name
 
 
-def test_headline_can_be_logged(composed_study: Study) -> None:
-    flat = scalars(headline(composed_study))
+def test_all_metrics_can_be_logged(composed_study: Study) -> None:
+    flat = scalars(all_metrics(composed_study))
     assert 0 < flat["policies.base.accuracy"] < 1
     assert flat["changes.sft_over_base.greedy"] == pytest.approx(
         flat["policies.sft.accuracy"] - flat["policies.base.accuracy"]
     )
     assert len(flat) < 120
+
+
+def test_the_headline_is_a_handful_of_numbers(composed_study: Study) -> None:
+    names = {"accuracy.base", "accuracy.sft", "accuracy.dpo", "accuracy.genrm"}
+    names |= {"verifier.auroc", "verifier.gain_over_one", "verifier.gain_over_majority"}
+    flat, rest = scalars(headline(composed_study)), scalars(all_metrics(composed_study))
+    assert set(flat) == names
+    assert flat["accuracy.sft"] == rest["policies.sft.accuracy"]
+    assert flat["verifier.gain_over_one"] == rest["verifier.gains.best_of_over_one"]
 
 
 def test_real_benchmarks_and_hopeless_policies(tmp_path: Path) -> None:
@@ -136,6 +145,7 @@ def test_real_benchmarks_and_hopeless_policies(tmp_path: Path) -> None:
     assert "loses to" not in text
     assert "no problem has both" in text
     draw_all(hopeless, tmp_path)
+    assert "verifier.auroc" not in scalars(headline(hopeless)), "undefined is no number"
 
 
 def test_readme(reported: Path, tmp_path: Path) -> None:

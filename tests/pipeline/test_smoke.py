@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from checkout import make_checkout, tried
+from described import RECORDS
 from ruamel.yaml import YAML
+
+from proofline.storage.records import iter_records
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -75,11 +80,30 @@ def test_execution_settings_invalidate_nothing(reproduced: Path, run: Run) -> No
 def test_metrics_and_plots_can_be_shown(reproduced: Path, run: Run) -> None:
     shown = run("dvc", "metrics", "show", "--json")
     assert shown.returncode == 0
-    assert "reports/metrics.json" in shown.stdout
-    assert "data/curation.json" in shown.stdout
+    (path,) = json.loads(shown.stdout)[""]["data"]
+    assert path == "reports/headline.json"
     plots = run("dvc", "plots", "show", "--json")
     assert plots.returncode == 0
     assert not plots.stderr.strip()
+
+
+def test_experiments_are_shown_by_a_handful_of_numbers(reproduced: Path, run: Run) -> None:
+    (header,) = csv.reader(run("dvc", "exp", "show", "--csv").stdout.splitlines()[:1])
+    metrics = header[header.index("parent") + 1 : header.index("seed")]
+    assert metrics == [
+        *(f"accuracy.{policy}" for policy in ("base", "sft", "dpo", "genrm")),
+        *(f"verifier.{name}" for name in ("auroc", "gain_over_one", "gain_over_majority")),
+    ]
+
+
+def test_the_data_is_as_its_readme_says(reproduced: Path) -> None:
+    for path, kind in RECORDS.items():
+        rows = list(iter_records(reproduced / path, kind))
+        assert rows or path in ("data/published.jsonl", "data/critiques.jsonl", "data/grades/published.jsonl"), path
+    described = (reproduced / "data/README.md").read_text()
+    for path in ("curation", "pairs", "traces", "grades/sft", "grades/dpo", "grades/published"):
+        for key in json.loads((reproduced / f"data/{path}.json").read_text()):
+            assert f"`{key}`" in described, f"data/{path}.json has {key}: say in data/README.md what it is"
 
 
 def test_a_typo_stops_the_first_stage_that_reads_it(reproduced: Path, run: Run) -> None:
