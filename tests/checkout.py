@@ -20,6 +20,9 @@ USERS = ("params.yaml", "dvc.lock", ".execution.yaml", "data", "models", "report
 """What a user's own experiments change: their recipe, their results."""
 EMBEDDED = REPOSITORY / "profiles/embedded.yaml"
 
+PATIENCE_SECONDS = 600.0
+"""How long a test waits for what takes seconds, so that it holds on a machine that is slow and busy with other work."""
+
 
 def make_checkout(folder: Path, recipe: str = "smoke") -> Path:
     """The project as a commit in `folder`, with one of its recipes."""

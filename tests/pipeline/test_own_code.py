@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from checkout import REPOSITORY, make_checkout, tried, typed
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 INSTALLED = {"PYTHONPATH": str(REPOSITORY / "src")}
 """As if this repository were the one that is installed."""
 

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-
-START_SECONDS = 120.0
+from checkout import PATIENCE_SECONDS
 
 
 def free_port() -> int:
@@ -31,7 +30,7 @@ def bucket() -> Iterator[str]:
                "--in-memory", "--default-bucket", "shelf"]  # fmt: skip
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -12,7 +12,7 @@ import pytest
 from checkout import REPOSITORY, clean_variables, commit, make_checkout, typed
 from ruamel.yaml import YAML
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.slow
 STAGES = ("prepare", "base")
 """Enough of the graph: a folder and files, in seconds."""
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", (REPOSITORY / "docs/remote.md").read_text(), re.MULTILINE | re.DOTALL)

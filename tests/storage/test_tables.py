@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkout import PATIENCE_SECONDS
 
 from proofline.storage.tables import TableError, find_table, read_table
 
@@ -58,6 +59,6 @@ assert rows[0][0] == "gs://shelf/sets/t.jsonl.gz:1", rows
     environment = {name: value for name, value in os.environ.items() if name != "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"}
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment | {"STORAGE_EMULATOR_HOST": bucket}, capture_output=True,
-        text=True, timeout=300,
+        text=True, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
