@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def make(folder: Path, target: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["make", target], cwd=folder, env=variables, capture_output=True, text=True)
 
 
+@pytest.mark.skipif(not shutil.which("make"), reason="no make here")
 @pytest.mark.parametrize(
     ("target", "calls"),
     [
@@ -68,6 +70,7 @@ def leave_behind(folder: Path) -> None:
         ".tracking/train_sft-0.jsonl": "{}\n",
         "mlflow.db": "of another version",
         "notes.py": "import this does not parse",
+        "docs/notes/look.ipynb": "{",
     }.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
@@ -83,6 +86,9 @@ def test_the_tests_pass_where_a_user_has_worked(folder: Path) -> None:
         "MLFLOW_TRACKING_URI": "http://127.0.0.1:1", "MLFLOW_RUN_ID": "0",
         "DVC_ROOT": "/nowhere", "DVC_STAGE": "report",
     }  # fmt: skip
+    for lint in (["ruff", "check", "."], ["ruff", "format", "--check", "."]):
+        linted = tried(lint, folder)
+        assert linted.returncode == 0, linted.stdout
     rooms = [f"tests/{room}" for room in ("architecture", "config", "data", "evaluation", "storage")]
     done = tried(["pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", *rooms], folder, **settings)
     assert done.returncode == 0, done.stdout[-4000:]

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_checkout(tmp_path_factory.mktemp("copy"))
+    """In a folder as people name them."""
+    return make_checkout(tmp_path_factory.mktemp("copy") / "Größe und Maß (1)")
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,6 @@ COMMANDS = [
     )
 ]  # fmt: skip
 READING = ["check", "profile list", "profile diff", "profile diff smoke", "profile use smoke", "profile save mine"]
-
-
-def as_they_are(text: str) -> bytes:
-    return text.encode()
 
 
 WRONG = {
@@ -117,7 +114,7 @@ def told(command: list[str], folder: Path) -> str:
 
 
 @pytest.fixture
-def read_only(copy: Path) -> Path:
+def read_only(copy: Path) -> Iterator[Path]:
     subprocess.run(["chmod", "-R", "a-w", str(copy)], check=True)
     yield copy
     subprocess.run(["chmod", "-R", "u+w", str(copy)], check=True)
