@@ -104,13 +104,14 @@ def test_a_killed_experiment_goes_on_in_another_copy(copy: Path) -> None:
     assert len(folders) == 2
     assert not (copy / "checkpoints/train_sft").is_symlink()
 
-    typed([*command, "-n", "again", "-S", "seed=0"], copy, **settings)
+    typed([*command, "-S", "seed=0"], copy, **settings)
     (run,) = ask(copy, "SELECT run_uuid FROM runs WHERE name = 'train_sft' AND status = 'FINISHED'")
     (first,) = ask(copy, f"SELECT min(step) FROM metrics WHERE run_uuid = '{run[0]}' AND key = 'learning_rate'")
     assert first[0] > 1, "it started again from its beginning"
     assert len(set(copy.glob("checkpoints/train_sft/*")) & folders) == 1
 
-    typed(["dvc", "exp", "apply", "again"], copy)
+    restored = typed(["dvc", "exp", "run", "-S", "sft.epochs=40.0", "train_sft"], copy, **settings)
+    assert "Stage 'train_sft' is cached" in restored
     resumed = weights_hash(copy / "models/sft")
     typed(["dvc", "repro", "--force", "--single-item", "train_sft"], copy, PROOFLINE_THREADS="1")
     assert weights_hash(copy / "models/sft") == resumed
