@@ -11,7 +11,11 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from configparser import ConfigParser
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
+
+import psutil
 
 REPOSITORY = Path(__file__).parents[1]
 SHIPPED = ("embedded", "qwen2.5-0.5b-h100", "real-cpu", "smoke")
@@ -76,10 +80,23 @@ def typed(command: Sequence[str], folder: Path, **variables: str) -> str:
 
 
 def tried(command: Sequence[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """A command and how it ended."""
-    return subprocess.run(
-        command, cwd=folder, env=clean_variables(**variables), capture_output=True, text=True, timeout=1800
-    )
+    """A command and how it ended. What it starts in the background (DVC's queue workers) is not waited for."""
+    with TemporaryFile("w+") as printed, TemporaryFile("w+") as errors:
+        done = subprocess.run(
+            command, cwd=folder, env=clean_variables(**variables), stdin=subprocess.DEVNULL, stdout=printed,
+            stderr=errors, timeout=1800,
+        )  # fmt: skip
+        printed.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(command, done.returncode, printed.read(), errors.read())
+
+
+def end_all(folder: Path) -> None:
+    """Kill what still runs in a checkout."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if folder in (Path(process.cwd()), *Path(process.cwd()).parents):
+                process.kill()
 
 
 def _listed(*options: str) -> list[str]:

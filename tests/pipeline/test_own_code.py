@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from checkout import REPOSITORY, make_checkout, tried, typed
+from checkout import REPOSITORY, end_all, make_checkout, tried, typed
 
 pytestmark = pytest.mark.slow
 INSTALLED = {"PYTHONPATH": str(REPOSITORY / "src")}
@@ -33,8 +34,9 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    return make_checkout(tmp_path / "copy")
+def copy(tmp_path: Path) -> Iterator[Path]:
+    yield make_checkout(tmp_path / "copy")
+    end_all(tmp_path / "copy")
 
 
 def edit(copy: Path, number: int) -> None:

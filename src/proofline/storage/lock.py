@@ -17,8 +17,7 @@ from pathlib import Path
 
 POLL_SECONDS = 0.2
 _files: set[int] = set()
-"""Open files of the locks that this process holds. A fork does not inherit them: it may outlive the holder."""
-os.register_at_fork(after_in_child=lambda: [os.close(file) for file in _files])
+"""Open files of the locks that this process holds."""
 
 
 class HeldError(ValueError):
@@ -42,9 +41,19 @@ def held(path: Path, wait_seconds: float = 0.0) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
-        _files.remove(file)
-        os.close(file)
+        if file in _files:  # not so in a fork
+            path.unlink(missing_ok=True)
+            _files.remove(file)
+            os.close(file)
+
+
+def _leave_to_parent() -> None:
+    """In a fork, which may outlive the holder and must not keep its locks."""
+    while _files:
+        os.close(_files.pop())
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _take(path: Path) -> int | None:
