@@ -1,18 +1,18 @@
 # make setup    the environment, in .venv          make test   every check: lint, types, tests
 # make repro    the whole experiment: every number  make ui     compare its runs in MLflow
 SHELL := /bin/bash
-BIN := $(CURDIR)/.venv/bin
-# Stage commands and tests say `python`: they get the environment's, activated or not.
-export PATH := $(BIN):$(PATH)
+# Stage commands and tests say `python`: they get the environment's, activated or not. The only absolute path here:
+# the folder's name may hold anything but a colon.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: setup repro test lint format ui clean
 
 setup: .venv/.installed
 
 # Both names of the constraint: pip before 25.3 applies the first to the builds of source packages, later ones the second.
-.venv/.installed: constraints.txt pyproject.toml
-	@python=$$(scripts/preflight.sh) && { test -x $(BIN)/python || $$python -m venv .venv; }
-	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --editable '.[dev]'
+.venv/.installed: constraints.txt pyproject.toml setup.py src/proofline.pth
+	@python=$$(scripts/preflight.sh) && { test -x .venv/bin/python || "$$python" -m venv .venv; }
+	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt .venv/bin/python -m pip install --editable '.[dev]'
 	@touch $@
 
 repro: setup

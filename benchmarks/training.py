@@ -118,7 +118,7 @@ def stock(name: str, rows: list[Any], recipe: Params, threads: int, out_dir: Pat
     chosen: Any = {"train_sampling_strategy": "sequential", "max_length": None} if ours else {}
     settings: Any = {
         "output_dir": str(out_dir), "num_train_epochs": section.epochs, "learning_rate": section.learning_rate,
-        "per_device_train_batch_size": section.batch_size, "lr_scheduler_type": "cosine_with_min_lr",
+        "per_device_train_batch_size": section.batch_size, "lr_scheduler_type": "cosine_warmup_with_min_lr",
         "lr_scheduler_kwargs": {"min_lr_rate": 0.1}, "warmup_steps": section.warmup_ratio, "bf16": True,
         "weight_decay": section.weight_decay, "max_grad_norm": section.max_grad_norm, "max_length": section.max_length,
         "seed": recipe.seed, "use_cpu": True, "report_to": "none", "save_strategy": "no", **chosen,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import _checkout  # noqa: F401 - before the package
+
 from proofline.base.source import make_base
 from proofline.config import load_params
 from proofline.tracking import track

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _checkout  # noqa: F401 - before the package
+
 from proofline.config import load_params
 from proofline.data.traces import build_traces, right_solutions
 from proofline.records import Grade, Problem, Solution, VerificationTrace

@@ -6,6 +6,8 @@ import argparse
 from functools import partial
 from pathlib import Path
 
+import _checkout  # noqa: F401 - before the package
+
 from proofline.config import load_environment, load_params
 from proofline.data.subset import subset
 from proofline.evaluation.metrics import evaluate_policy, scalars

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
+import _checkout  # noqa: F401 - before the package
+
 from proofline.config import load_environment
 from proofline.grading import SHARD_SOLUTIONS, grade_all
 from proofline.grading.summary import summarise

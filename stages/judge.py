@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import get_args
 
+import _checkout  # noqa: F401 - before the package
+
 from proofline.config import load_params
 from proofline.config.schema import Policy
 from proofline.data.subset import subset

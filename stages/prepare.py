@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import _checkout  # noqa: F401 - before the package
+
 from proofline.config import load_environment, load_params
 from proofline.data.prepare import prepare
 from proofline.storage.artifacts import write_json

@@ -1,10 +1,12 @@
-"""report: every policy's results, the verifier's and the judge's -> reports/{results.md,metrics.json,plots,cards}."""
+"""report: all results -> reports/{results.md,metrics.json,headline.json,plots,cards}."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import Any, get_args
+
+import _checkout  # noqa: F401 - before the package
 
 from proofline.config import load_params
 from proofline.config.schema import Policy
@@ -13,7 +15,7 @@ from proofline.evaluation.cards import Dataset, Provenance, cards
 from proofline.evaluation.metrics import scalars
 from proofline.evaluation.plots import draw_all
 from proofline.evaluation.results import results_markdown
-from proofline.evaluation.study import PolicyResults, compose, headline
+from proofline.evaluation.study import PolicyResults, all_metrics, compose, headline
 from proofline.records import Grade, Problem
 from proofline.storage.artifacts import write_json, write_text
 from proofline.storage.records import read_records
@@ -45,9 +47,10 @@ def main() -> None:
                 "traces": read_json(Path("data/traces.json")),
             },
         )
-        metrics = headline(study)
+        metrics = all_metrics(study)
         write_text(REPORTS / "results.md", results_markdown(study))
         write_json(REPORTS / "metrics.json", metrics)
+        write_json(REPORTS / "headline.json", headline(study))
         for policy, text in cards(study, provenance).items():
             write_text(REPORTS / "cards" / f"{policy}.md", text)
         draw_all(study, REPORTS / "plots")

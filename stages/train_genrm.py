@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import _checkout  # noqa: F401 - before the package
+
 from proofline.config import load_environment, load_params
 from proofline.launch import launch
 from proofline.records import Demonstration, VerificationTrace

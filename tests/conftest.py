@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from proofline.config.environment import Environment
-from proofline.launch.instructions import settle
+# What is tested is this checkout, whatever is installed: here and in the processes that tests start.
+SOURCE = str(Path(__file__).parents[1] / "src")
+sys.path.insert(0, SOURCE)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
+
+# A user's settings are theirs: no test starts with them, nor with what Git tells a hook that runs the tests.
+PUBLISHED_DATA = os.environ.get("PROOFLINE_DATA_ROOT")
+SETTINGS = ("PROOFLINE_", "MLFLOW_", "DVC_", "GIT_", "GCSFS_", "FSSPEC_", "STORAGE_EMULATOR_HOST", "RAY_ADDRESS")
+for name in [name for name in os.environ if name.startswith(SETTINGS)]:
+    del os.environ[name]
+os.environ["GIT_CONFIG_GLOBAL"] = os.devnull
 
 # Before anything imports PyTorch: the same arithmetic in this process as in those that stages start.
+from proofline.config.environment import Environment  # noqa: E402
+from proofline.launch.instructions import settle  # noqa: E402
+
 settle(Environment())
 
 # On a busy machine an example takes as long as it takes: that says nothing about the code.
 settings.register_profile("proofline", deadline=None)
 settings.load_profile("proofline")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests start in an empty folder: in the repository they would find the user's settings, recipe and runs."""
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("elsewhere"))
+    yield
+    os.chdir(before)
+
+
+@pytest.fixture(scope="session")
+def published_data() -> str | None:
+    """The user's word on where the published data sets are."""
+    return PUBLISHED_DATA
 
 
 @pytest.fixture(scope="session")

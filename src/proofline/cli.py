@@ -10,22 +10,26 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from proofline.config.checkout import run_in_own_checkout
+from proofline.config.failures import explained
 from proofline.registry.commands import add_registry_commands
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's error is one message on stderr and exit status 1."""
+    if arguments is None:
+        run_in_own_checkout("proofline.cli")
     options = build_parser().parse_args(arguments)
     try:
         options.run(options)
-    except ValueError as error:
-        # The project's own errors say what, the value found and the remedy; any other is a bug and shows its traceback.
-        if not type(error).__module__.startswith("proofline."):
-            raise
-        print(f"proofline: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        message = explained(error)
+        if message is None:
+            raise
+        print(f"proofline: {message}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -47,8 +51,9 @@ def build_parser() -> argparse.ArgumentParser:
     diff = profile.add_parser("diff", help="how params.yaml differs from a profile")
     diff.add_argument("name", nargs="?", help="default: the nearest one")
     diff.set_defaults(run=run_profile_diff)
-    save = profile.add_parser("save", help="write params.yaml as a profile, new or old")
+    save = profile.add_parser("save", help="write params.yaml as a profile of your own")
     save.add_argument("name")
+    save.add_argument("--force", action="store_true", help="replace an existing profile, keeping its comments")
     save.set_defaults(run=run_profile_save)
 
     ui = commands.add_parser("ui", help="open the MLflow UI on this repository's runs")
@@ -138,7 +143,7 @@ def run_profile_save(options: argparse.Namespace) -> None:
     from proofline.config.environment import repository_root
     from proofline.config.profiles import save_profile
 
-    made = save_profile(repository_root(), options.name)
+    made = save_profile(repository_root(), options.name, force=options.force)
     print(f"profiles/{options.name}.yaml is now params.yaml: {len(made)} values changed")
     for change in made:
         print(f"  {change}")
@@ -184,7 +189,8 @@ def run_pretrain(options: argparse.Namespace) -> None:
 
     params = load_params(repository_root() / "params.yaml")
     section, prompts, seed = params.base.pretraining, params.prompts, params.seed
-    with TemporaryDirectory() as folder:
+    # Beside the bundle: a place that cannot be written is found out before the training.
+    with TemporaryDirectory(dir=BUNDLED.parent, suffix=".partial") as folder:
         pretrain(section, prompts, seed, Path(folder), lambda metrics, step: print(step, metrics, flush=True))
         bundle(Path(folder), {"pretraining": section.model_dump(), "prompts": prompts.model_dump(), "seed": seed})
     print(BUNDLED)

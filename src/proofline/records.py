@@ -47,7 +47,9 @@ class Problem(Record):
     family: str
     """Benchmark the problem is reported under: `word` (GSM8K style) or `math` (MATH style)."""
     split: Split
+    """Which part of the experiment may see it."""
     question: str
+    """The problem as it is put to a policy."""
     solution: str
     """Reference solution; ends in `#### answer` or holds `\\boxed{answer}`."""
     answer: str
@@ -66,19 +68,26 @@ class Demonstration(Record):
     """One curated prompt/completion row for supervised fine-tuning."""
 
     id: str
+    """Hash of what made it."""
     problem_id: str
+    """The problem it solves."""
     question: str
+    """The prompt."""
     solution: str
+    """The completion."""
     style: str
     """Who wrote it: `worked` or `compact` (the generator's writers), `reference` (published), or the policy's name."""
 
 
 class Decoding(Record):
-    """How tokens are drawn. `temperature` 0 is greedy."""
+    """How tokens are drawn."""
 
     temperature: float
+    """0 is greedy."""
     top_p: float
+    """Share of the probability that is drawn from."""
     max_new_tokens: int
+    """Where a solution is cut off."""
 
 
 class Solution(Record):
@@ -87,16 +96,21 @@ class Solution(Record):
     id: str
     """Hash of (weights, problem, decoding, seed): what decides the text."""
     problem_id: str
+    """The problem it is a candidate for."""
     policy: str
     """Name of the policy: `base`, `sft`, `dpo`, `genrm`, or the name of a published data set."""
     weights: str
     """SHA-256 prefix of the sampler's weights; empty for published solutions of unknown weights."""
     decoding: Decoding
+    """How it was drawn; see below."""
     sample_index: int
+    """Which of a problem's samples, from 0."""
     seed: int
     """64-bit seed of this sample, derived from (run seed, problem id, sample index)."""
     text: str
+    """What the policy wrote."""
     num_tokens: int
+    """Its length."""
     logprob: float
     """Sum of the tokens' log-probabilities (nats) at temperature 1."""
     finished: bool
@@ -107,8 +121,11 @@ class Grade(Record):
     """The grader's verdict on one solution. `unparsed` is not `wrong`: no answer could be read."""
 
     solution_id: str
+    """The solution that is judged."""
     problem_id: str
+    """Its problem."""
     verdict: Verdict
+    """Is the answer right?"""
     extracted: str | None
     """The answer as it was read, or None."""
     reason: str
@@ -121,12 +138,19 @@ class PreferencePair(Record):
     """A right and a wrong solution of one problem by one policy."""
 
     id: str
+    """Hash of the two solutions' ids."""
     problem_id: str
+    """The problem of both."""
     question: str
+    """The prompt."""
     chosen_id: str
+    """The right solution."""
     rejected_id: str
+    """The wrong one, or one without a readable answer."""
     chosen: str
+    """Text of the right one."""
     rejected: str
+    """Text of the other."""
     rule: str
     """Name of the selection rule that picked the two."""
 
@@ -135,10 +159,15 @@ class VerificationTrace(Record):
     """A verification chain of thought about one candidate, ending in the verdict line (Zhang et al. 2024)."""
 
     id: str
+    """Hash of what made it."""
     problem_id: str
+    """The problem."""
     solution_id: str
+    """The solution that is verified; `corrupted-…` is a copy that was spoilt on purpose."""
     question: str
+    """The problem's text."""
     candidate: str
+    """The solution's text."""
     chain: str
     """Everything the verifier writes, verdict line included."""
     label: bool
@@ -151,7 +180,9 @@ class Verification(Record):
     """The GenRM's score of one candidate over K sampled chains."""
 
     solution_id: str
+    """The candidate."""
     problem_id: str
+    """Its problem."""
     label: Verdict
     """The grader's verdict on the candidate; never shown to the verifier."""
     p_yes: float
@@ -159,14 +190,21 @@ class Verification(Record):
     p_yes_per_chain: tuple[float, ...]
     """P(Yes) / (P(Yes) + P(No)) at the verdict token; NaN for a chain without a verdict."""
     chains: tuple[str, ...]
+    """What the verifier wrote."""
 
 
 class Judgement(Record):
     """Pairwise verdict on two policies' solutions of one problem."""
 
     problem_id: str
+    """The problem both solved."""
     policy: str
+    """One of the two."""
     opponent: str
+    """The other."""
     winner: Literal["policy", "opponent", "tie"]
+    """Whose solution is better."""
     reason: str
+    """Why, in words."""
     judge: str
+    """Who judged."""

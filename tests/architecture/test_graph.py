@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from source_graph import REPOSITORY, closure, modules, only_text
 
 from proofline.config.schema import Params
+from proofline.training.identity import CODE
 
 GRAPH: dict[str, Any] = YAML(typ="safe").load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in GRAPH.items()}
@@ -52,7 +53,20 @@ def covers(dependency: str, path: str) -> bool:
 
 
 def test_a_script_for_every_stage_and_a_stage_for_every_script() -> None:
-    assert {path.stem for path in (REPOSITORY / "stages").glob("*.py")} == set(STAGES)
+    assert {path.stem for path in (REPOSITORY / "stages").glob("[!_]*.py")} == set(STAGES)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_script_runs_its_own_checkout(stage: str) -> None:
+    """`_checkout` decides which package is imported, so it comes before the first import of that."""
+    imported = [
+        alias.name if isinstance(node, ast.Import) else str(node.module)
+        for node in ast.parse(script(stage).read_text()).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    ]
+    before = imported[: next(at for at, name in enumerate(imported) if name.startswith("proofline"))]
+    assert "_checkout" in before, f"{stage} imports whatever is installed: let it `import _checkout` first"
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -96,6 +110,15 @@ def test_the_run_record_names_the_same_sections(stage: str) -> None:
 def test_a_command_is_the_script_and_at_most_a_policy(stage: str) -> None:
     """How a stage is executed (threads, launcher, bucket) would rerun it if it stood in its command."""
     assert re.fullmatch(rf"python stages/{stage}\.py( --policy \$\{{(item|key)\}})?", STAGES[stage]["cmd"])
+
+
+def test_the_code_of_a_checkpoint_is_what_its_training_runs() -> None:
+    """Another code's checkpoint is not resumed: none of what can change a training may be left out of its identity."""
+    named = [f"src/proofline/{part}" for part in CODE]
+    for stage in ("train_sft", "train_dpo", "train_genrm"):
+        needed = needed_modules(stage).values()
+        left_out = sorted(path for path in needed if not any(covers(part, path) for part in named))
+        assert not left_out, f"add to CODE in training/identity.py: {', '.join(left_out)}"
 
 
 def test_everything_a_stage_writes_is_cached() -> None:

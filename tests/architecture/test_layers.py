@@ -14,7 +14,7 @@ ALLOWED = {
     "answers": {"records"},
     "config": set(),
     "storage": FOUNDATION,
-    "tracking": FOUNDATION,
+    "tracking": FOUNDATION | {"storage"},
     "grading": FOUNDATION,
     "evaluation": FOUNDATION,
     "data": FOUNDATION | {"storage"},

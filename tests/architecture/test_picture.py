@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+from checkout import EMBEDDED, REPOSITORY, typed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,7 +61,10 @@ def test_stages_stand_below_what_they_need_and_apart(graph: Graph) -> None:
 
 @pytest.mark.slow
 def test_the_picture_of_this_graph_is_the_same_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(Path(__file__).parents[2])
+    shutil.copy(REPOSITORY / "dvc.yaml", tmp_path)
+    shutil.copy(EMBEDDED, tmp_path / "params.yaml")
+    typed(["dvc", "init", "-q", "--no-scm"], tmp_path)
+    monkeypatch.chdir(tmp_path)
     graph = shortened(read_graph())
     assert {"prepare", "sample@dpo", "evaluate@genrm", "report"} <= set(graph)
     for suffix in ("svg", "png"):

@@ -6,16 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from checkout import EMBEDDED, copy_profiles
 
 from proofline.cli import main
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
 def in_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(REPOSITORY / "profiles", tmp_path / "profiles")
-    shutil.copy(REPOSITORY / "profiles/embedded.yaml", tmp_path / "params.yaml")
+    copy_profiles(tmp_path)
+    shutil.copy(EMBEDDED, tmp_path / "params.yaml")
     (tmp_path / "dvc.yaml").touch()
     (tmp_path / "below").mkdir()
     monkeypatch.delenv("DVC_ROOT", raising=False)

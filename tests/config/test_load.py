@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkout import EMBEDDED
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proofline.config.load import ParamsError, load_params, parse_params, read_yaml
 from proofline.config.schema import Params
 
-PARAMS = Path(__file__).parents[2] / "params.yaml"
-
 
 @pytest.fixture
 def values() -> dict[str, Any]:
-    return read_yaml(PARAMS)
+    return read_yaml(EMBEDDED)
 
 
 def problems_of(values: object) -> tuple[str, ...]:
@@ -31,12 +30,12 @@ def problems_of(values: object) -> tuple[str, ...]:
     return caught.value.problems
 
 
-def test_the_recipe_of_this_repository_loads() -> None:
-    assert load_params(PARAMS).seed >= 0
+def test_the_default_recipe_loads() -> None:
+    assert load_params(EMBEDDED).seed >= 0
 
 
 def test_numbers_are_yaml_1_2(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text(re.sub("learning_rate: .*", "learning_rate: 5e-5", PARAMS.read_text()))
+    (tmp_path / "params.yaml").write_text(re.sub("learning_rate: .*", "learning_rate: 5e-5", EMBEDDED.read_text()))
     assert load_params(tmp_path / "params.yaml").dpo.learning_rate == 5e-5
 
 
@@ -121,7 +120,7 @@ junk = st.one_of(
 )
 
 
-ORIGINAL: dict[str, Any] = read_yaml(PARAMS)
+ORIGINAL: dict[str, Any] = read_yaml(EMBEDDED)
 
 
 @given(data=st.data())
@@ -138,7 +137,7 @@ def test_no_value_anywhere_raises_anything_but_a_params_error(data: st.DataObjec
 
 def test_a_recipe_is_refused_without_a_numerical_library(tmp_path: Path) -> None:
     """Refusal takes a fraction of a second because of what is not imported, so that is what is tested."""
-    (tmp_path / "params.yaml").write_text(PARAMS.read_text().replace("batch_size:", "batchsize:"))
+    (tmp_path / "params.yaml").write_text(EMBEDDED.read_text().replace("batch_size:", "batchsize:"))
     program = """
 import sys
 from proofline.config.environment import load_environment

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkout import EMBEDDED, REPOSITORY, SHIPPED, copy_profiles
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,20 +23,17 @@ from proofline.config.profiles import (
     changes,
     merge,
     nearest_profile,
-    profile_names,
     save_profile,
     use_profile,
 )
 
-REPOSITORY = Path(__file__).parents[2]
-EMBEDDED = REPOSITORY / "profiles/embedded.yaml"
 BETA = read_yaml(EMBEDDED)["dpo"]["beta"]
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A repository's recipe and profiles, starting from the embedded default."""
-    shutil.copytree(REPOSITORY / "profiles", tmp_path / "profiles")
+    copy_profiles(tmp_path)
     text = EMBEDDED.read_text().replace("seed:", "# A note on the seed.\nseed:", 1)
     (tmp_path / "params.yaml").write_text(text.replace("prepare:", "prepare:  # a note at the line's end", 1))
     return tmp_path
@@ -57,28 +54,14 @@ def edit(root: Path, key: str, value: str) -> None:
     path.write_text(text)
 
 
-@pytest.mark.parametrize("name", profile_names(REPOSITORY))
+@pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_profile_loads_and_sets_every_key(name: str) -> None:
     values = read_yaml(REPOSITORY / "profiles" / f"{name}.yaml")
     assert parse_params(values, name)
     assert keys_of(values) == keys_of(read_yaml(EMBEDDED))
 
 
-def test_the_shipped_recipe_is_the_embedded_profile() -> None:
-    """Of the working tree or of the last commit: who tries another recipe has not broken the repository."""
-    recipe = read_yaml(REPOSITORY / "params.yaml")
-    if changes(read_yaml(EMBEDDED), recipe):
-        show = ["git", "-C", str(REPOSITORY), "show", "HEAD:params.yaml"]
-        committed = subprocess.run(show, capture_output=True, text=True)
-        if committed.returncode:
-            pytest.skip("params.yaml is edited, and no commit tells what it was")
-        from ruamel.yaml import YAML
-
-        recipe = YAML(typ="safe").load(committed.stdout)
-    assert changes(read_yaml(EMBEDDED), recipe) == []
-
-
-@pytest.mark.parametrize("name", profile_names(REPOSITORY))
+@pytest.mark.parametrize("name", SHIPPED)
 def test_using_a_profile_and_going_back_leaves_the_file_as_it_was(root: Path, name: str) -> None:
     before = (root / "params.yaml").read_text()
     made, backup = use_profile(root, name)
@@ -134,8 +117,57 @@ def test_edits_saved_as_a_profile_are_no_longer_edits(root: Path) -> None:
     use_profile(root, "smoke")
     use_profile(root, "monday")
     assert load_params(root / "params.yaml").dpo.beta == 0.25
+
+
+def test_a_profile_is_replaced_only_when_that_is_asked_for(root: Path) -> None:
+    save_profile(root, "monday")
+    with open(root / "profiles/monday.yaml", "a") as text:
+        text.write("# Why: see the note of Monday.\n")
     edit(root, "dpo.beta", "0.3")
-    assert save_profile(root, "monday") == [Change("dpo.beta", 0.25, 0.3)]
+    before = (root / "profiles/monday.yaml").read_text()
+    with pytest.raises(ProfileError, match=r"'monday' already; .* --force"):
+        save_profile(root, "monday")
+    assert (root / "profiles/monday.yaml").read_text() == before
+    assert save_profile(root, "monday", force=True) == [Change("dpo.beta", BETA, 0.3)]
+    assert "# Why: see the note of Monday." in (root / "profiles/monday.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../dvc",
+        "/tmp/dvc",
+        "a/b",
+        "..",
+        ".",
+        "",
+        ".hidden",
+        "-rf",
+        "a b",
+        "a\n",
+        "a\\b",
+        "a.",
+        "x" * 65,
+        "a:b",
+        "~x",
+        "*",
+    ],
+)
+def test_a_name_that_leads_elsewhere_is_refused(root: Path, name: str) -> None:
+    (root / "dvc.yaml").write_text("stages: {}\n")
+    before = {path: path.read_bytes() for path in root.parent.rglob("*") if path.is_file()}
+    for force in (False, True):
+        with pytest.raises(ProfileError, match="a profile's name is letters, digits"):
+            save_profile(root, name, force=force)
+    assert {path: path.read_bytes() for path in root.parent.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["monday", "m", "qwen2.5-0.5b_2", "Größe-2", "x" * 64])
+def test_a_name_is_a_name(root: Path, name: str) -> None:
+    assert save_profile(root, name) == []
+    edit(root, "dpo.beta", "0.3")
+    use_profile(root, name, force=True)
+    assert nearest_profile(root)[1] == []
 
 
 def test_names_and_recipes_that_are_wrong_change_nothing(root: Path) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from checkout import PATIENCE_SECONDS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,9 +30,8 @@ from proofline.tracking import NullRun, Run
 from proofline.tracking.spool import Spool, read_events
 
 pytestmark = pytest.mark.slow
-MINUTES = 300.0
-"""How long a process waits that nobody is to wait for."""
-START_SECONDS = 60.0  # generous: other work may hold the cores
+FOREVER = 24 * 3600.0
+"""How long a process waits that nobody is to wait for: the test would run out of time."""
 
 
 def settings(processes: int = 1, restarts: int = 0) -> Environment:
@@ -54,9 +54,9 @@ def begun(folder: Path, rank: int) -> list[int]:
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, f"not so within {START_SECONDS:g} s"
+        assert time.monotonic() < deadline, f"not so within {PATIENCE_SECONDS:g} s"
         time.sleep(0.02)
 
 
@@ -127,16 +127,14 @@ class BadRowError(ValueError):
 def refuse(folder: Path, run: Run) -> None:
     begin(folder)
     if os.environ["RANK"] == "0":
-        time.sleep(MINUTES)
+        time.sleep(FOREVER)
     wait_until(lambda: begun(folder, 0))
     raise BadRowError("row 7 is bad; mend it")
 
 
 def test_bad_input_arrives_as_itself_and_is_not_tried_again(tmp_path: Path) -> None:
-    began = time.monotonic()
     with pytest.raises(BadRowError, match=r"^row 7 is bad; mend it$"):
         launch(partial(refuse, tmp_path), NullRun(), settings(2, restarts=2))
-    assert time.monotonic() - began < START_SECONDS
     assert len(begun(tmp_path, 0)) == len(begun(tmp_path, 1)) == 1
 
 
@@ -147,7 +145,7 @@ def fall_once(folder: Path, run: Run) -> tuple[str, int]:
     """Rank 1 is killed at its first attempt, while rank 0 waits for it."""
     attempt = begin(folder)
     if attempt == 1 and os.environ["RANK"] == "0":
-        time.sleep(MINUTES)
+        time.sleep(FOREVER)
     if attempt == 1:
         wait_until(lambda: begun(folder, 0))
         os.kill(os.getpid(), signal.SIGKILL)
@@ -165,7 +163,7 @@ def fall(folder: Path, run: Run) -> None:
     """Rank 1 fails at its first attempt and is killed at its second."""
     attempt = begin(folder)
     if os.environ["RANK"] == "0":
-        time.sleep(MINUTES)
+        time.sleep(FOREVER)
     if attempt == 1:
         raise RuntimeError("out of something")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -267,7 +265,7 @@ def test_what_a_shard_refuses_arrives_as_itself() -> None:
 
 def sleep(folder: Path, run: Run) -> None:
     begin(folder)
-    time.sleep(MINUTES)
+    time.sleep(FOREVER)
 
 
 class Stage:
@@ -339,7 +337,7 @@ def test_a_killed_stage_leaves_no_process_behind(stage: Stage, when: str) -> Non
 def test_a_terminated_stage_ends_its_processes_and_fails(stage: Stage) -> None:
     wait_until(lambda: len(stage.working()) == 2)
     stage.process.terminate()
-    _, errors = stage.process.communicate(timeout=START_SECONDS)
+    _, errors = stage.process.communicate(timeout=PATIENCE_SECONDS)
     assert stage.process.returncode == 128 + signal.SIGTERM, errors
     assert len(stage.working()) == 2, "started again"
     assert all(map(gone, stage.working()))

@@ -15,6 +15,7 @@ from typing import Any
 
 import launched
 import pytest
+from checkout import PATIENCE_SECONDS
 from safetensors.torch import load_file
 from training_rows import PROMPTS, train_all
 
@@ -90,7 +91,12 @@ launch(train, NullRun(), load_environment())
         "PROOFLINE_THREADS": "1",
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-c", stage], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", stage],
+        cwd=tmp_path,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert weights_hash(tmp_path / "out/sft") == weights_hash(undisturbed)
@@ -187,17 +193,19 @@ def test_the_cluster_refuses_who_has_no_token_or_another(settings: Any) -> None:
     bare = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
     bare |= {"PROOFLINE_LAUNCHER": "ray", "PROOFLINE_RAY_ADDRESS": settings().ray_address, "HOME": "/nonexistent"}
     for wrong in ({}, {"RAY_AUTH_MODE": "token"}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN[::-1]}):
-        done = subprocess.run([sys.executable, "-c", ask], env=bare | wrong, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(
+            [sys.executable, "-c", ask], env=bare | wrong, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+        )
         assert done.returncode == 1
         assert "did not accept this stage's token" in done.stderr, done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("address", ["ray://127.0.0.1:10001", "127.0.0.1", "127.0.0.1:1"])
-def test_an_address_without_a_head_is_refused_within_seconds(address: str) -> None:
-    began = time.monotonic()
+def test_an_address_without_a_head_is_refused_before_ray_tries(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray's own tries take minutes."""
+    monkeypatch.setattr("ray.init", lambda **_: pytest.fail("Ray was asked"))
     with pytest.raises(LaunchError, match=r"PROOFLINE_RAY_ADDRESS"):
         launch(launched.who, NullRun(), Environment(launcher="ray", ray_address=address))
-    assert time.monotonic() - began < 10
 
 
 def test_a_node_that_does_not_see_the_stages_folder_is_refused(tmp_path: Path) -> None:

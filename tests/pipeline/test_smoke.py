@@ -2,59 +2,34 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import csv
+import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from checkout import make_checkout, tried
+from described import RECORDS
 from ruamel.yaml import YAML
 
-from proofline.config.profiles import use_profile
+from proofline.storage.records import iter_records
 
-REPOSITORY = Path(__file__).parents[2]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A commit of the working tree elsewhere, with the smoke recipe. No results, no cache, no settings of the user."""
-    folder = tmp_path_factory.mktemp("copy")
-    listed = ["git", "-C", str(REPOSITORY), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0")
-    for name in filter(None, names):
-        # A file that is deleted but not yet committed is listed all the same; results of another recipe stay behind.
-        if (REPOSITORY / name).is_file() and name != "dvc.lock":
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, folder / name)
-    use_profile(folder, "smoke", force=True)
-    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "--no-verify", "-m", "copy"]):
-        identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-        subprocess.run(["git", *identity, *command], cwd=folder, check=True)
-    return folder
+    """In a folder as people name them."""
+    return make_checkout(tmp_path_factory.mktemp("copy") / "Größe und Maß (1)")
 
 
 @pytest.fixture(scope="module")
 def run(copy: Path) -> Run:
-    """Run a command in the copy, which imports the copy's own package."""
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "PROOFLINE_", "GIT_"))
-    }
-
-    def run_command(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = {
-            **inherited,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{inherited['PATH']}",
-            "PYTHONPATH": str(copy / "src"),
-            **variables,
-        }
-        return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
-
-    return run_command
+    """Run a command in the copy."""
+    return lambda *command, **variables: tried(command, copy, **variables)
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +81,30 @@ def test_execution_settings_invalidate_nothing(reproduced: Path, run: Run) -> No
 def test_metrics_and_plots_can_be_shown(reproduced: Path, run: Run) -> None:
     shown = run("dvc", "metrics", "show", "--json")
     assert shown.returncode == 0
-    assert "reports/metrics.json" in shown.stdout
-    assert "data/curation.json" in shown.stdout
+    (path,) = json.loads(shown.stdout)[""]["data"]
+    assert path == "reports/headline.json"
     plots = run("dvc", "plots", "show", "--json")
     assert plots.returncode == 0
     assert not plots.stderr.strip()
+
+
+def test_experiments_are_shown_by_a_handful_of_numbers(reproduced: Path, run: Run) -> None:
+    (header,) = csv.reader(run("dvc", "exp", "show", "--csv").stdout.splitlines()[:1])
+    metrics = header[header.index("parent") + 1 : header.index("seed")]
+    assert metrics == [
+        *(f"accuracy.{policy}" for policy in ("base", "sft", "dpo", "genrm")),
+        *(f"verifier.{name}" for name in ("auroc", "gain_over_one", "gain_over_majority")),
+    ]
+
+
+def test_the_data_is_as_its_readme_says(reproduced: Path) -> None:
+    for path, kind in RECORDS.items():
+        rows = list(iter_records(reproduced / path, kind))
+        assert rows or path in ("data/published.jsonl", "data/critiques.jsonl", "data/grades/published.jsonl"), path
+    described = (reproduced / "data/README.md").read_text()
+    for path in ("curation", "pairs", "traces", "grades/sft", "grades/dpo", "grades/published"):
+        for key in json.loads((reproduced / f"data/{path}.json").read_text()):
+            assert f"`{key}`" in described, f"data/{path}.json has {key}: say in data/README.md what it is"
 
 
 def test_a_typo_stops_the_first_stage_that_reads_it(reproduced: Path, run: Run) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 
 @pytest.fixture(scope="session")
-def data_root() -> str:
+def data_root(published_data: str | None) -> str:
     """`$PROOFLINE_DATA_ROOT`, or `shared/data` beside the repository."""
-    root = os.environ.get("PROOFLINE_DATA_ROOT") or str(Path(__file__).parents[3] / "shared" / "data")
+    root = published_data or str(Path(__file__).parents[3] / "shared" / "data")
     if "://" not in root and not Path(root, "gsm8k_train.jsonl.gz").is_file():
         pytest.skip(f"no published data sets in {root}; set PROOFLINE_DATA_ROOT to the folder that holds them")
     return root

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkout import EMBEDDED
 
 from proofline.config.load import load_params
 from proofline.config.schema import Params
@@ -16,14 +17,13 @@ from proofline.registry.serving import RequestError, SolverModel, rows
 from proofline.tracking import NullRun
 from proofline.tracking.lineage import locked_identities
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def params() -> Params:
     """The default recipe with short answers: an untrained policy does not know when to stop."""
-    recipe = load_params(ROOT / "params.yaml")
+    recipe = load_params(EMBEDDED)
     return recipe.model_copy(
         update={
             "evaluation": recipe.evaluation.model_copy(update={"max_new_tokens": 6}),
@@ -134,7 +134,7 @@ def test_weights_from_a_cache_are_registered_as_made_by_the_run_of_their_stage(
 ) -> None:
     client, experiment = store
     shutil.copytree(tiny_policy, tmp_path / "models" / "dpo")
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copy(EMBEDDED, tmp_path / "params.yaml")
     lock = "stages:\n  train_dpo:\n    cmd: python stages/train_dpo.py\n"
     (tmp_path / "dvc.lock").write_text(lock)
     made = client.create_run(experiment, tags={"proofline.identity": locked_identities(tmp_path)["train_dpo"]})

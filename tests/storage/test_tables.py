@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from checkout import PATIENCE_SECONDS
 
 from proofline.storage.tables import TableError, find_table, read_table
 
@@ -41,28 +40,6 @@ def test_a_line_that_is_no_object_is_named(tmp_path: Path, line: str) -> None:
         list(read_table(str(tmp_path), "t"))
 
 
-@pytest.fixture
-def bucket() -> Iterator[str]:
-    """A bucket on a Google Cloud Storage emulator; its endpoint is in STORAGE_EMULATOR_HOST."""
-    pytest.importorskip("gcp_storage_emulator")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--host", "127.0.0.1", "--port", str(port),
-               "--in-memory", "--default-bucket", "shelf"]  # fmt: skip
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(600):
-            with socket.socket() as probe:
-                probe.settimeout(0.1)
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.kill()
-        server.wait()
-
-
 def test_a_table_in_a_bucket(bucket: str) -> None:
     """In a process of its own, as a stage is: gcsfs reads its settings once, at import."""
     script = f"""
@@ -82,6 +59,6 @@ assert rows[0][0] == "gs://shelf/sets/t.jsonl.gz:1", rows
     environment = {name: value for name, value in os.environ.items() if name != "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"}
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment | {"STORAGE_EMULATOR_HOST": bucket}, capture_output=True,
-        text=True, timeout=120,
+        text=True, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from checkout import PATIENCE_SECONDS
 from live_repository import Repository, clean_environment
 
 from proofline.tracking.lineage import LineageError
@@ -125,11 +126,11 @@ def test_the_ui_serves_the_runs_and_leaves_no_process_behind(repository: Reposit
             json.dumps({"experiment_ids": ["1"], "filter": search}).encode(),
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             names = {run["info"]["run_name"] for run in json.load(answer)["runs"]}
         assert names == {"write", "count@a", "count@b"}
     finally:
         ui.send_signal(signal.SIGTERM)
-        ui.communicate(timeout=60)
+        ui.communicate(timeout=PATIENCE_SECONDS)
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
         pass

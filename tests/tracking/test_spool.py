@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 
 import pytest
@@ -50,12 +49,14 @@ def test_sections_become_dotted_names() -> None:
     }  # fmt: skip
 
 
-def test_a_step_pays_microseconds(tmp_path: Path) -> None:
+def test_a_step_waits_neither_for_the_disk_nor_for_anybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it costs is measured by `benchmarks/tracking.py`."""
     spool = Spool(tmp_path / "run.jsonl")
-    began = time.perf_counter()
+    for waiting in ("os.fsync", "socket.socket", "subprocess.Popen", "time.sleep"):
+        monkeypatch.setattr(waiting, lambda *_, **__: pytest.fail("waited"))
     for step in range(1000):
         spool.log_metrics({"loss": 0.5, "learning_rate": 1e-4, "grad_norm": 1.0}, step=step)
-    assert (time.perf_counter() - began) / 1000 < 0.0005, "0.5% of the fastest step, 100 ms"
+    assert len(read_events(spool.path)[0]) == 1000
 
 
 @settings(deadline=None)  # the first example imports MLflow

@@ -14,7 +14,7 @@ import training_rows
 from training_rows import SFT, Recorded, training
 
 from proofline.storage.weights import weights_hash
-from proofline.training.checkpoints import MARKER, checkpoint_folder, last_complete
+from proofline.training.checkpoints import checkpoint_folder, last_complete, mark
 from proofline.training.execution import Execution
 
 FOUR_ROWS = Execution(threads=1, micro_batch=4)
@@ -30,8 +30,9 @@ def test_a_checkpoint_without_its_marker_does_not_exist(tmp_path: Path) -> None:
     for steps, complete in ((2, True), (10, True), (12, False)):
         folder = tmp_path / f"checkpoint-{steps}"
         folder.mkdir()
+        (folder / "weights").write_bytes(b"weights")
         if complete:
-            (folder / MARKER).touch()
+            mark(folder)
     assert last_complete(tmp_path) == tmp_path / "checkpoint-10"
     assert last_complete(tmp_path / "elsewhere") is None
 

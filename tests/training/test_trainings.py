@@ -112,6 +112,23 @@ def test_the_same_training_twice_gives_the_same_bits(
         assert file.read_bytes() == (tmp_path / "second" / file.name).read_bytes()
 
 
+@pytest.mark.parametrize(("rows_share", "steps"), [(0.25, 1), (0.5, 2), (1.0, 4)])
+@pytest.mark.parametrize("warmup_ratio", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("name", ["sft", "dpo", "genrm"])
+def test_every_step_trains_the_first_and_only_one_too(
+    name: str, warmup_ratio: float, rows_share: float, steps: int, tiny_policy: Path, tmp_path: Path
+) -> None:
+    run, changes = Recorded(), {"warmup_ratio": warmup_ratio, "epochs": rows_share}
+    if name == "genrm":
+        changes["solution_weight"] = 0.0
+    train = training(name, tiny_policy, **changes)
+    metrics = train(0, tmp_path / name, run, execution=ONE_THREAD)
+    rates = [run.at(step)["learning_rate"] for step in range(1, steps + 1)]
+    assert metrics["steps"] == steps
+    assert all(0 < rate <= 1e-3 for rate in rates), rates
+    assert weights_hash(tmp_path / name) != weights_hash(tiny_policy)
+
+
 def test_the_export_loads_in_a_fresh_process_with_its_head_tied(tiny_policy: Path, tmp_path: Path) -> None:
     training("sft", tiny_policy)(0, tmp_path / "sft", Recorded(), execution=ONE_THREAD)
     script = """

@@ -130,7 +130,7 @@ def _absolute(environment: Environment, root: Path) -> dict[str, str]:
 
 
 def _file_settings(path: Path) -> dict[str, object]:
-    if not path.is_file():
+    if not path.exists():
         return {}
     try:
         values = read_yaml(path)

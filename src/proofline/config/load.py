@@ -43,13 +43,24 @@ def parse_params(values: object, path: Path | str = "params.yaml") -> Params:
 
 
 def read_yaml(path: Path | str) -> object:
-    """Plain values of a YAML 1.2 file. Raises ParamsError where there is no such file or it is not YAML."""
+    """Plain values of a YAML 1.2 file. Raises ParamsError where it cannot be read, or is not YAML."""
     try:
-        return YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
+        return YAML(typ="safe").load(Path(path).read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ParamsError(path, [_not_utf8(error)]) from None
     except FileNotFoundError:
         where = Path(path).absolute().parent
         raise ParamsError(
             path, [f"no such file in {where}; start in the repository's root, or name the file"]
         ) from None
-    except YAMLError as error:
+    except OSError as error:
+        raise ParamsError(path, [f"cannot be read: {error.strerror}; expected a file that you may read"]) from None
+    except (YAMLError, ValueError) as error:  # a date that does not exist is a bare ValueError
         raise ParamsError(path, [f"not YAML: {' '.join(str(error).split())}"]) from None
+
+
+def _not_utf8(error: UnicodeDecodeError) -> str:
+    start = error.object[:2]
+    kind = "UTF-16" if start in (b"\xff\xfe", b"\xfe\xff") else "another encoding"
+    line = error.object.count(b"\n", 0, error.start) + 1
+    return f"line {line}: found byte 0x{error.object[error.start]:02x}, as of {kind}; save the file as UTF-8"

@@ -16,6 +16,7 @@ import io
 import itertools
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
@@ -28,10 +29,12 @@ from proofline.config.load import ParamsError, parse_params, read_yaml
 
 PARAMS = "params.yaml"
 FOLDER = "profiles"
+NAME = re.compile(r"[^\W_](?:[\w.-]{0,62}\w)?")
+"""A name that is a file's name everywhere, and never the way to another folder."""
 
 
 class ProfileError(ValueError):
-    """A profile that does not exist, or that would replace hand edits."""
+    """A profile that does not exist, or that would replace hand edits or another profile."""
 
 
 class Change(NamedTuple):
@@ -108,9 +111,16 @@ def use_profile(root: Path, name: str, *, force: bool = False) -> tuple[list[Cha
     return made, backup
 
 
-def save_profile(root: Path, name: str) -> list[Change]:
-    """Write the recipe of `params.yaml` as a profile, new or old; an old one's comments stay. Returns the changes."""
+def save_profile(root: Path, name: str, *, force: bool = False) -> list[Change]:
+    """Write the recipe of `params.yaml` as a profile; an old one's comments stay. Returns the changes.
+
+    Raises ProfileError where the name is none, or is taken and replacing it is not asked for.
+    """
+    if not NAME.fullmatch(name):
+        raise ProfileError(f"found {name!r}; a profile's name is letters, digits, and .-_ within: at most 64, no path")
     source, target = root / PARAMS, root / FOLDER / f"{name}.yaml"
+    if target.exists() and not force:
+        raise ProfileError(f"there is a profile {name!r} already; save under another name, or replace it with --force")
     recipe = _values(source)
     parse_params(recipe, source)
     if not target.exists():
@@ -170,6 +180,7 @@ def _text(value: object) -> str:
 
 
 def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)

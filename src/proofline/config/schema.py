@@ -143,7 +143,7 @@ class Training(Section):
 
     epochs: Positive
     learning_rate: Annotated[float, Field(gt=0.0, lt=1.0)]
-    """Peak, after a linear warm-up; cosine decay to a tenth."""
+    """Peak, reached at the last step of a linear warm-up whose first step trains too; cosine decay to a tenth."""
     warmup_ratio: Fraction
     batch_size: Count
     """Global batch, in rows: micro-batch x accumulation x world size must give it exactly."""

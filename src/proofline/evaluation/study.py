@@ -1,12 +1,13 @@
 """The study as one dictionary: what each stage of training changed, and what the numbers allow to be said.
 
 In: every policy's metrics and graded test solutions, the verifier's metrics, the judge's win rates.
-Out: `Study`, from which the claims, tables, plots and cards are made, and `headline`, the few numbers worth
-comparing between experiments.
+Out: `Study`, from which the claims, tables, plots and cards are made, `all_metrics`, its numbers with their intervals,
+and `headline`, the few by which experiments are told apart.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -128,7 +129,23 @@ def _parts(table: Tally) -> dict[str, Ints]:
 
 
 def headline(study: Study) -> Metrics:
-    """The study's numbers for `dvc metrics diff` and a run: shares and differences of shares, NaN where undefined."""
+    """The columns of `dvc exp show`: greedy accuracies, the verifier's AUROC within problems and what choosing gains.
+
+    Their names are those of every recipe, so that experiments of different sizes stand in the same columns.
+    """
+    part = study.verifier[OVERALL]
+    gains = {f"gain_{name}": part["gains"].get(f"best_of_{name}", {}) for name in ("over_one", "over_majority")}
+    return {
+        "accuracy": {name: study.part(name)["greedy_accuracy"]["value"] for name in study.policies},
+        "verifier": {
+            "auroc": part["auroc_within"]["value"],
+            **{name: gain.get("difference", {}).get("value", math.nan) for name, gain in gains.items()},
+        },
+    }
+
+
+def all_metrics(study: Study) -> Metrics:
+    """The study's numbers, for `reports/metrics.json` and a run: shares and their differences, NaN where undefined."""
     policies: dict[str, Any] = {}
     for name in study.policies:
         part = study.part(name)

@@ -14,14 +14,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from proofline.storage.space import room_for
+
 
 @contextmanager
 def atomic_text(path: Path | str) -> Iterator[IO[str]]:
-    """A text file (UTF-8) to write to; it takes its place only if the block ends without an error."""
+    """A text file (UTF-8) to write to; it takes its place only if the block ends without an error.
+
+    Raises DiskFullError where there is no room for it.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    with open(partial, "w", encoding="utf-8") as text:
+    with (
+        room_for(partial, 0, f"{path} is as it was. Make room and start again."),
+        open(partial, "w", encoding="utf-8") as text,
+    ):
         yield text
         text.flush()
         os.fsync(text.fileno())

@@ -15,11 +15,13 @@ R = TypeVar("R", bound=Record)
 
 
 class RecordError(ValueError):
-    """A row that is not a record of the expected type."""
+    """A file that is not there, or a row that is not a record of the expected type."""
 
 
 def iter_records(path: Path | str, kind: type[R]) -> Iterator[R]:
-    """Yield the rows of a file in order. Raises RecordError naming file, line and field of a bad row."""
+    """Yield the rows of a file in order. Raises RecordError naming the file, and line and field of a bad row."""
+    if not Path(path).exists():
+        raise RecordError(f"{path}: no such file; `dvc repro` makes it, `dvc pull` fetches it")
     with open(path, encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             try:

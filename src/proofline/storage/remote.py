@@ -1,37 +1,62 @@
-"""Reading a file from a local path or a `gs://` URL through fsspec. The only door to gcsfs."""
+"""Reading a file from a local path or a `gs://` URL through fsspec. The only door to gcsfs.
+
+A file that is not there is told apart from one that cannot be asked for: gcsfs itself answers "no" to both.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, cast
 
 
-def is_remote(path: str) -> bool:
-    """True for a URL such as `gs://bucket/key`, False for a local path."""
-    return "://" in path
+class ReadError(ValueError):
+    """A file that cannot be reached, may not be read, or is damaged."""
 
 
-@contextmanager
-def open_text(path: str) -> Iterator[IO[str]]:
-    """A file opened as UTF-8 text; a name that ends in `.gz` is unpacked on the way."""
+def read_lines(path: str) -> Iterator[str]:
+    """Yield the lines of a file of UTF-8 text; one whose name ends in `.gz` is unpacked. Raises ReadError."""
     import fsspec
 
     _guard_gcsfs()
-    with fsspec.open(path, "rt", encoding="utf-8", compression="gzip" if path.endswith(".gz") else None) as text:
-        yield cast(IO[str], text)
+    compression = "gzip" if path.endswith(".gz") else None
+    with _reading(path), fsspec.open(path, "rt", encoding="utf-8", compression=compression) as text:
+        yield from text
 
 
 def exists(path: str) -> bool:
-    """Is there such a file?"""
+    """Is there such a file? Raises ReadError where that cannot be found out."""
     import fsspec
 
     _guard_gcsfs()
-    filesystem, key = fsspec.url_to_fs(path)
-    return bool(filesystem.isfile(key))
+    with _reading(path):
+        filesystem, key = fsspec.url_to_fs(path)
+        try:
+            return bool(filesystem.info(key)["type"] == "file")
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """Inside the block a file is asked for or read. The libraries behind fsspec share no class of errors."""
+    try:
+        yield
+    except Exception as error:
+        cause = " ".join(str(error).split()) or type(error).__name__
+        remedy = (
+            "Are the bucket's name, the network and the credentials right? docs/remote.md says how to find out"
+            if "://" in path
+            else "Is it whole, and may you read it?"
+        )
+        raise ReadError(f"{path} cannot be read: {cause}. {remedy}") from error
 
 
 def _guard_gcsfs() -> None:
-    """Before gcsfs is imported: else it asks each bucket's type over gRPC, which stalls 40 s where none answers."""
+    """Before gcsfs is imported: else it asks each bucket's type over gRPC, which stalls 40 s where none answers.
+
+    DVC's own process has the same from `proofline.pth`. What gcsfs logs as a traceback it raises as well.
+    """
     os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)

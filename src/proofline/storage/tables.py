@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from proofline.storage.remote import exists, open_text
+from proofline.storage.remote import exists, read_lines
 
 SUFFIXES = (".jsonl.gz", ".jsonl")
 
@@ -15,17 +15,19 @@ class TableError(ValueError):
 
 
 def read_table(root: str, name: str) -> Iterator[tuple[str, dict[str, object]]]:
-    """Yield (place, fields) for each row of `root/name.jsonl[.gz]`; a place is `path:line`. Raises TableError."""
+    """Yield (place, fields) for each row of `root/name.jsonl[.gz]`; a place is `path:line`.
+
+    Raises TableError, and ReadError where the file cannot be read.
+    """
     path = find_table(root, name)
-    with open_text(path) as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                fields = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise TableError(f"{path}:{number}: not JSON: {error}; one object a line is expected") from None
-            if not isinstance(fields, dict):
-                raise TableError(f"{path}:{number}: found {type(fields).__name__}; one object a line is expected")
-            yield f"{path}:{number}", fields
+    for number, line in enumerate(read_lines(path), 1):
+        try:
+            fields = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise TableError(f"{path}:{number}: not JSON: {error}; one object a line is expected") from None
+        if not isinstance(fields, dict):
+            raise TableError(f"{path}:{number}: found {type(fields).__name__}; one object a line is expected")
+        yield f"{path}:{number}", fields
 
 
 def find_table(root: str, name: str) -> str:

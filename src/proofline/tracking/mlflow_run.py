@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from proofline.tracking.lineage import Item
+from proofline.tracking.reach import check_reachable
 from proofline.tracking.spool import Event
 
 EXPERIMENT = "proofline"
@@ -37,7 +38,9 @@ def open_experiment(uri: str, artifact_root: Path) -> tuple[Any, str]:
     """A client of the store and the id of the experiment, made on first use as one of model training.
 
     A server decides itself where artifacts lie; a bare database is told to keep them under `artifact_root`.
+    Raises TrackingError where the store cannot be reached: MLflow itself would try again for minutes.
     """
+    check_reachable(uri)
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 

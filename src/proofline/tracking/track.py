@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from proofline.config.checkout import refuse_other_checkout
 from proofline.config.environment import Environment, load_environment, repository_root
+from proofline.tracking.alone import alone
 from proofline.tracking.progress import heartbeat
 from proofline.tracking.reach import check_reachable
 from proofline.tracking.run import Run
@@ -33,18 +35,30 @@ def track(
 
     `sections` are the parts of the recipe the stage depends on, by their names in `params.yaml`. DVC says which
     stage really runs (`evaluate@sft`); by hand it is `stage` and `policy`. The block's exception, SIGTERM included,
-    ends the run as FAILED. Raises TrackingError, before anything is computed, where the store cannot be reached; a
-    store lost later costs a warning, and the run waits in its spool.
+    ends the run as FAILED. Before anything is computed, raises CheckoutError where the code is another checkout's,
+    AloneError where another process runs the stage, and TrackingError where the store cannot be reached; a store lost
+    later costs a warning, and the run waits in its spool.
     """
+    refuse_other_checkout()
     environment = environment or load_environment()
     check_reachable(environment.tracking_uri)
+    name = os.environ.get("DVC_STAGE") or (f"{stage}@{policy}" if policy else stage)
+    with alone(name), _recorded(stage, name, policy, sections, environment) as run:
+        yield run
+
+
+@contextmanager
+def _recorded(
+    stage: str, name: str, policy: str | None, sections: Mapping[str, object], environment: Environment
+) -> Iterator[Run]:
+    """The run, from its first word to its last."""
     root = repository_root()
     run = RecordedRun(root / SPOOLS / f"{stage}-{uuid.uuid4().hex[:12]}.jsonl")
     run.write(
         "start",
         stage=stage,
         policy=policy,
-        name=os.environ.get("DVC_STAGE") or (f"{stage}@{policy}" if policy else stage),
+        name=name,
         started_by="dvc" if "DVC_STAGE" in os.environ else "hand",
         experiment=os.environ.get("DVC_EXP_NAME"),
         baseline=os.environ.get("DVC_EXP_BASELINE_REV"),

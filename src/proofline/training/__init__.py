@@ -9,6 +9,8 @@ policy.py       a policy folder in and out
 loop.py         TRL's arguments, the run of a trainer
 reference.py    DPO's reference log-probabilities: one sharded pass, kept by what decides them
 preference.py   TRL's DPO trainer over rows that are ready
-checkpoints.py  resumable checkpoints
+identity.py     the code and the libraries that train, the policy a training starts from
+checkpoints.py  resumable checkpoints: their names, and whether they are whole
+resuming.py     where a training goes on from, and who keeps its checkpoints
 execution.py    settings of this machine
 """

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from proofline.config.environment import Environment
+from proofline.config.environment import Environment, repository_root
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,18 @@ class Execution:
 
     @staticmethod
     def of(environment: Environment) -> Execution:
-        """The settings of the environment; it asks for checkpoints by naming their distance in steps."""
+        """The settings of the environment; it asks for checkpoints by naming their distance in steps.
+
+        They lie in the repository and not where the stage runs: the copy that `dvc exp run --temp` and the queue make
+        goes with the experiment.
+        """
+        folder = repository_root() / "checkpoints"
         return Execution(
             threads=environment.threads_each,
             micro_batch=environment.micro_batch,
-            checkpoints=Path("checkpoints").absolute() if environment.save_steps else None,
+            checkpoints=folder if environment.save_steps else None,
             save_steps=environment.save_steps or 1,
-            references=Path("checkpoints/references").absolute(),
+            references=folder / "references",
             zero_stage=environment.zero_stage,
             compile_layers=environment.compile_layers,
         )

@@ -7,7 +7,6 @@ number of processes: the rows of every step, the learning-rate schedule, the ari
 from __future__ import annotations
 
 import math
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from proofline.config.schema import Training
 from proofline.training.batching import BatchError, Schedule
-from proofline.training.checkpoints import last_complete, marking_callback
 from proofline.training.execution import Execution
 from proofline.training.fp8_audit import audit, auditing_callback
 from proofline.training.optimizer import arrange_optimizer
@@ -56,7 +54,9 @@ def trl_arguments(
         "max_length": None,
         "optim": "adamw_torch_fused",
         "learning_rate": section.learning_rate,
-        "lr_scheduler_type": "cosine_with_min_lr",
+        # The one of transformers' schedules whose warm-up starts at its first fraction and not at 0, at which a step
+        # would train nothing: a training of one step, all of it.
+        "lr_scheduler_type": "cosine_warmup_with_min_lr",
         "lr_scheduler_kwargs": {"min_lr_rate": 0.1},
         "warmup_steps": math.ceil(section.warmup_ratio * schedule.steps),
         "weight_decay": section.weight_decay,
@@ -86,6 +86,7 @@ def fit(
 ) -> dict[str, float]:
     """Train, resuming where there is a checkpoint, and export to `out_dir`. Returns where the `curves` ended."""
     from proofline.tracking.callback import TrackingCallback
+    from proofline.training.resuming import kept_checkpoints
 
     if trainer.args.world_size != schedule.batch.world_size:
         raise BatchError(
@@ -95,22 +96,18 @@ def fit(
     trainer.add_callback(TrackingCallback(run))
     trainer.add_callback(auditing_callback(section))
     arrange_optimizer(trainer, section)
-    resume_from = None
-    if checkpoints:
-        trainer.add_callback(marking_callback())
-        resume_from = last_complete(checkpoints)
-    began = time.perf_counter()
-    trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
-    seconds = time.perf_counter() - began
-    last = next(point for point in reversed(trainer.state.log_history) if "loss" in point)
-    if not math.isfinite(last["loss"]):
-        raise DivergenceError(
-            f"The loss is {last['loss']} at step {last['step']} of {schedule.steps}; nothing was written to {out_dir}. "
-            f"Lower the learning rate ({trainer.args.learning_rate}) or lengthen the warm-up in params.yaml."
-        )
-    export_policy(trainer, policy, out_dir)
-    if checkpoints:
-        shutil.rmtree(checkpoints, ignore_errors=True)
+    with kept_checkpoints(trainer, checkpoints) as resume_from:
+        began = time.perf_counter()
+        trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+        seconds = time.perf_counter() - began
+        last = next(point for point in reversed(trainer.state.log_history) if "loss" in point)
+        if not math.isfinite(last["loss"]):
+            raise DivergenceError(
+                f"The loss is {last['loss']} at step {last['step']} of {schedule.steps}; nothing was written to "
+                f"{out_dir}. Lower the learning rate ({trainer.args.learning_rate}) or lengthen the warm-up in "
+                "params.yaml."
+            )
+        export_policy(trainer, policy, out_dir)
     tokens = next(point["num_tokens"] for point in reversed(trainer.state.log_history) if "num_tokens" in point)
     costs = {"steps": schedule.steps, "tokens": tokens, "seconds": seconds, "mean_tokens_per_second": tokens / seconds}
     return {f"final_{curve}": last[curve] for curve in curves} | costs | audit(trainer.model, section)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from proofline.storage.space import room_for
 from proofline.training.execution import AS_IT_COMES, Execution
 from proofline.training.fp8_names import plain_weights
 
@@ -61,7 +62,10 @@ def load_policy(folder: Path, execution: Execution = AS_IT_COMES) -> Policy:
 
 
 def export_policy(trainer: Trainer, policy: Policy, out_dir: Path) -> None:
-    """Write the trained weights to `out_dir`, from the first process; all processes return when it is there."""
+    """Write the trained weights to `out_dir`, from the first process; all processes return when it is there.
+
+    Raises DiskFullError where there is no room.
+    """
     weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     if trainer.is_world_process_zero():
         model = trainer.accelerator.unwrap_model(trainer.model)
@@ -70,9 +74,11 @@ def export_policy(trainer: Trainer, policy: Policy, out_dir: Path) -> None:
             for name, tensor in plain_weights(weights, model.config).items()
             if name not in model.all_tied_weights_keys
         }
+        size = sum(tensor.nbytes for tensor in once.values())
         shutil.rmtree(partial(out_dir), ignore_errors=True)
-        model.to(policy.stored).save_pretrained(partial(out_dir), state_dict=once)
-        policy.tokenizer.save_pretrained(partial(out_dir))
+        with room_for(partial(out_dir), size, f"Make room and start the stage again; {out_dir} is not there yet."):
+            model.to(policy.stored).save_pretrained(partial(out_dir), state_dict=once)
+            policy.tokenizer.save_pretrained(partial(out_dir))
         shutil.rmtree(out_dir, ignore_errors=True)
         os.replace(partial(out_dir), out_dir)
     trainer.accelerator.wait_for_everyone()

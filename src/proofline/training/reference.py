@@ -3,7 +3,7 @@
 One forward pass over the plain model in memory, before a trainer or an engine wraps it. Batches are laid out by length
 and by nothing else, rank r takes every world_size-th of them from r on, and the numbers are gathered: each is the same
 to the bit whatever the number of processes. The first process keeps them in a file that is named by all that decides
-them (weights, tokens, arithmetic), so a second training from the same start skips the pass, wherever its folders lie.
+them (policy, tokens, arithmetic, code), so a second training from the same start skips the pass, wherever it runs.
 Imports torch and accelerate; import it late.
 """
 
@@ -23,7 +23,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from proofline.records import stable_id
-from proofline.storage.weights import weights_hash
+from proofline.training.identity import policy_identity, software_identity
 from proofline.training.policy import Policy
 from proofline.training.tokens import TokenRow
 
@@ -66,9 +66,9 @@ def identity(policy: Policy, rows: Sequence[TokenRow], precision: str) -> str:
         tokens.update(repr(tuple(row)).encode())
     arithmetic = (
         precision, policy.model.device.type, policy.model.config._attn_implementation, torch.get_num_threads(),
-        torch.__version__, TOKENS_PER_BATCH,
+        software_identity(),
     )  # fmt: skip
-    return stable_id("reference", weights_hash(policy.folder), tokens.hexdigest(), *map(str, arithmetic))
+    return stable_id("reference", policy_identity(policy.folder), tokens.hexdigest(), *map(str, arithmetic))
 
 
 def sharded_pass(model: PreTrainedModel, rows: Sequence[TokenRow], precision: str, state: PartialState) -> np.ndarray:
