@@ -21,6 +21,8 @@ from proofline.tracking.run import Run
 
 STARTS = "starts"
 """Beside the checkpoints of a training: a byte for every time that it began."""
+ID_SECONDS = 10.0
+"""How long a first checkpoint waits for the id of the run it belongs to, which is known 4 s after the stage's start."""
 
 
 class TrackingCallback(TrainerCallback, ExportableState):
@@ -31,6 +33,7 @@ class TrackingCallback(TrainerCallback, ExportableState):
         self._trainer = trainer
         """TRL's trainer: its count of tokens begins at 0 wherever the training goes on from."""
         self._run_id: str | None = None
+        self._learning: threading.Thread | None = None
         self._tokens = 0.0
         self._began = self._since = time.perf_counter()
         self.earlier_seconds = 0.0
@@ -38,6 +41,9 @@ class TrackingCallback(TrainerCallback, ExportableState):
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps of this."""
+        if self._learning:
+            self._learning.join(ID_SECONDS)
+            self._learning = None
         seconds = self.earlier_seconds + time.perf_counter() - self._began
         tokens = getattr(self._trainer, "_total_train_tokens", self._tokens)
         return {"args": {}, "attributes": {"tokens": tokens, "seconds": seconds, "run_id": self._run_id}}
@@ -54,7 +60,8 @@ class TrackingCallback(TrainerCallback, ExportableState):
             if self._trainer is not None:
                 self._trainer._total_train_tokens = earlier["tokens"]
         if state.is_world_process_zero:
-            threading.Thread(target=self._learn_run_id, daemon=True).start()
+            self._learning = threading.Thread(target=self._learn_run_id, daemon=True)
+            self._learning.start()
             if restarts := _count_start(args):
                 self._run.set_tag("proofline.restarts", str(restarts))
             if state.global_step:

@@ -162,6 +162,7 @@ class Delivery:
             partial.write_text(json.dumps(self.state))
             os.replace(partial, path)
         except OSError as error:
+            partial.unlink(missing_ok=True)
             self._report(f"{path} cannot be written: {error}. What has arrived is kept in memory")
 
     def _skip(self, line: str) -> None:
