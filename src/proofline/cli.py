@@ -62,6 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     ui.set_defaults(run=run_ui)
 
     runs = commands.add_parser("runs", help="the runs behind the present results: which stage ran, which was restored")
+    runs.add_argument("--send", action="store_true", help="send the runs that wait because their store was lost")
     runs.set_defaults(run=run_runs)
 
     readme = commands.add_parser("readme", help="put the report's results into README.md")
@@ -159,17 +160,13 @@ def run_ui(options: argparse.Namespace) -> None:
 def run_runs(options: argparse.Namespace) -> None:
     from proofline.config import load_environment
     from proofline.config.environment import repository_root
-    from proofline.tracking.mlflow_run import open_experiment, quiet_mlflow
-    from proofline.tracking.reproduction import runs_of_last_reproduction
+    from proofline.tracking.listing import list_runs, send_waiting
 
-    quiet_mlflow()
     root = repository_root()
-    client, experiment = open_experiment(load_environment().tracking_uri, root / "mlartifacts")
-    reproduction = runs_of_last_reproduction(client, experiment, root)
-    for stage in reproduction.stages:
-        ended = f"{stage.ended:%Y-%m-%d %H:%M:%S}" if stage.ended else "restored from a cache"
-        print(f"{stage.stage:18} {ended:22} {stage.run_id or ''}".rstrip())
-    print(reproduction.summary)
+    if options.send:
+        send_waiting(root)
+    else:
+        list_runs(load_environment().tracking_uri, root)
 
 
 def run_readme(options: argparse.Namespace) -> None:

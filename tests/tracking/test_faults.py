@@ -5,85 +5,22 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from live_repository import clean_environment, stored_runs
+from live_server import START_SECONDS, Server, Stage
 
 from proofline.config.environment import Environment
 from proofline.tracking import track
 from proofline.tracking.reach import TrackingError
 
 pytestmark = pytest.mark.slow
-START_SECONDS = 120  # generous: other work may hold the cores
-
-
-class Stage:
-    """A script running inside `track`, which waits wherever it calls `pause()`."""
-
-    def __init__(self, folder: Path, uri: str, body: str) -> None:
-        script = "import os, signal, sys, time\nfrom pathlib import Path\nfrom proofline.tracking import track\n"
-        script += "def pause():\n    print('paused', flush=True)\n    sys.stdin.readline()\n"
-        script += "with track('train_sft', sections={'seed': 0}) as run:\n" + textwrap.indent(body, "    ")
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", script], cwd=folder, env=clean_environment(PROOFLINE_TRACKING_URI=uri), text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-
-    def wait_for_pause(self) -> None:
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "paused\n"
-
-    def resume(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-
-    def end(self) -> tuple[int, str]:
-        """Exit status and stderr."""
-        _, errors = self.process.communicate(timeout=START_SECONDS)
-        return self.process.returncode, errors
-
-
-class Server:
-    """An MLflow server on a database, that can be killed and started again on the same port."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        command = [
-            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
-            "--backend-store-uri", f"sqlite:///{self.folder}/server.db",
-            "--artifacts-destination", str(self.folder / "artifacts"),
-        ]  # fmt: skip
-        environment = clean_environment(MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", MLFLOW_DISABLE_TELEMETRY="true")
-        with open(self.folder / "server.log", "ab") as log:
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                urllib.request.urlopen(f"{self.uri}/health", timeout=5).close()
-                return
-            except OSError:
-                time.sleep(0.2)
-        raise TimeoutError((self.folder / "server.log").read_text())
-
-    def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,7 @@ def run_processes(job: Job, restarts: int) -> list[Any]:
                 if attempt == restarts:
                     raise died_too_often(job.processes, restarts, _first_failure(error)) from None
                 print(f"launch: {_first_failure(error)}; starting again", file=sys.stderr, flush=True)
+                job.run.set_tag("proofline.restarts", str(attempt + 1))
             else:
                 return [results[at] for at in range(job.processes)]
     raise AssertionError("unreachable")

@@ -36,6 +36,7 @@ def run_workers(job: Job, environment: Environment) -> Any:
                 if attempt == environment.restarts:
                     raise died_too_often(job.processes, environment.restarts, died) from None
                 print(f"launch: {died}; starting again", file=sys.stderr, flush=True)
+                job.run.set_tag("proofline.restarts", str(attempt + 1))
             except ControllerError as error:
                 raise LaunchError(
                     f"Ray could not start {job.processes} workers: {error.controller_failure}. `ray status` on the "

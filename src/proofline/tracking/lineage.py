@@ -10,7 +10,7 @@ tag, and `dvc.lock` gives the same one afterwards, also on a machine that restor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -62,14 +62,39 @@ def stage_identity(command: str, md5_by_path: Mapping[str, str], params: Mapping
 
 def stage_lineage(folder: Path, stage: str) -> Lineage:
     """Inputs of a stage as they lie in the repository at `folder` now."""
+    return _lineage(_load(folder, stage))
+
+
+def unfinished_stages(folder: Path, running: Collection[str]) -> tuple[str, ...]:
+    """What a reproduction at work in `folder` has still to look at, in the order of the graph: stages below a running
+    one, and those whose outputs are absent, or whose entry in `dvc.lock` is not of the inputs that lie there now."""
+    import networkx
+    from dvc.repo import Repo
+
+    graph = Repo(str(folder)).index.graph  # from a stage to those that it needs
+    locked = locked_identities(folder) if (folder / "dvc.lock").exists() else {}
+    below = {stage for one in graph if one.addressing in running for stage in networkx.ancestors(graph, one)}
+    behind = {stage for stage in graph if stage not in below and not _is_done(stage, locked)}
+    behind |= {above for stage in behind for above in networkx.ancestors(graph, stage)}
+    order = networkx.lexicographical_topological_sort(graph.reverse(), key=lambda stage: stage.addressing)
+    return tuple(stage.addressing for stage in order if stage in below | behind and stage.addressing not in running)
+
+
+def _is_done(stage: PipelineStage, locked: Mapping[str, str]) -> bool:
+    try:
+        return all(out.exists for out in stage.outs) and _lineage(stage).identity == locked.get(stage.addressing)
+    except LineageError:
+        return False
+
+
+def _lineage(loaded: PipelineStage) -> Lineage:
     from dvc.dependency.param import ParamsDependency
     from dvc.exceptions import DvcException
 
-    loaded = _load(folder, stage)
     try:
         loaded.save_deps()
     except DvcException as error:
-        raise LineageError(f"inputs of stage {stage!r} are unknown: {error}") from error
+        raise LineageError(f"inputs of stage {loaded.addressing!r} are unknown: {error}") from error
     params = {dep.def_path: dep.hash_info.value for dep in loaded.deps if isinstance(dep, ParamsDependency)}
     inputs = tuple(_item(dep) for dep in loaded.deps if not isinstance(dep, ParamsDependency))
     return Lineage(command=loaded.cmd, inputs=inputs, params=params)

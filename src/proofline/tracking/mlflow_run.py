@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+from proofline.tracking.database import opening
 from proofline.tracking.lineage import Item
 from proofline.tracking.reach import check_reachable
 from proofline.tracking.spool import Event
@@ -27,6 +28,7 @@ def quiet_mlflow() -> None:
     """Before MLflow's import: no telemetry, no chatter, and a dead server costs seconds rather than four minutes."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
@@ -44,7 +46,8 @@ def open_experiment(uri: str, artifact_root: Path) -> tuple[Any, str]:
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
-    client = MlflowClient(uri, registry_uri=uri)  # else the registry would be the working directory's
+    with opening(uri, artifact_root):
+        client = MlflowClient(uri, registry_uri=uri)  # else the registry would be the working directory's
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
         location = None if uri.startswith("http") else artifact_root.as_uri()
@@ -57,6 +60,10 @@ def open_experiment(uri: str, artifact_root: Path) -> tuple[Any, str]:
     return client, experiment.experiment_id
 
 
+class AbsentError(ValueError):
+    """An artifact that was removed before it could be sent."""
+
+
 class MlflowRun:
     """One run in the store at `uri`; `run_id` names one that was begun before."""
 
@@ -65,7 +72,8 @@ class MlflowRun:
         self.run_id = run_id
 
     def begin(self, name: str, start_time_ms: int, tags: Mapping[str, str]) -> None:
-        run = self._client.create_run(self._experiment_id, start_time_ms, dict(tags), name)
+        short = {key: value[:MAX_TEXT] for key, value in tags.items()}
+        run = self._client.create_run(self._experiment_id, start_time_ms, short, name)
         self.run_id = run.info.run_id
 
     def send(self, events: Iterable[Event]) -> None:
@@ -74,7 +82,7 @@ class MlflowRun:
 
         metrics: list[Metric] = []
         params: list[Param] = []
-        tags: list[RunTag] = []
+        tags: dict[str, RunTag] = {}
         for event in events:
             match event["kind"]:
                 case "metrics":
@@ -82,15 +90,15 @@ class MlflowRun:
                     metrics += [Metric(spell(name), value, time_ms, step) for name, value in event["values"].items()]
                 case "params":
                     params += [Param(spell(name), value[:MAX_TEXT]) for name, value in event["values"].items()]
-                case "tag":
-                    tags.append(RunTag(spell(event["name"]), event["value"][:MAX_TEXT]))
+                case "tag" if event["value"] != self.run_id:  # a process that was started again continues no other run
+                    tags[event["name"]] = RunTag(spell(event["name"]), event["value"][:MAX_TEXT])
                 case "artifact":
                     self._send_artifact(event["path"], event["folder"])
         for batch in chunks(metrics, MAX_METRICS):
             self._client.log_batch(self.run_id, metrics=batch)
         for batch in chunks(params, MAX_PARAMS):
             self._client.log_batch(self.run_id, params=batch)
-        for batch in chunks(tags, MAX_PARAMS):
+        for batch in chunks(tags.values(), MAX_PARAMS):
             self._client.log_batch(self.run_id, tags=batch)
 
     def send_items(self, items: Sequence[Item], context: str) -> None:
@@ -116,10 +124,23 @@ class MlflowRun:
     def send_text(self, text: str, name: str) -> None:
         self._client.log_text(self.run_id, text, name)
 
+    def is_gone(self) -> bool:
+        """Has the store no such run any more: is it another one, made anew, or was the run deleted?"""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return str(self._client.get_run(self.run_id).info.lifecycle_stage) == "deleted"
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return True
+
     def finish(self, status: str, end_time_ms: int) -> None:
         self._client.set_terminated(self.run_id, status, end_time_ms)
 
     def _send_artifact(self, path: str, folder: str) -> None:
+        if not Path(path).exists():
+            raise AbsentError(f"{path} is no longer there")
         if Path(path).is_dir():
             self._client.log_artifacts(self.run_id, path, folder or None)
         else:
@@ -127,12 +148,19 @@ class MlflowRun:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Would the store answer the same again? True for a bad request, False for an absent server or login."""
-    from mlflow.exceptions import MlflowException
+    """Does MLflow itself say that it will not have this, ever? Or is what it should have gone?
 
-    if isinstance(error, MlflowException):
-        return error.get_http_status_code() in (400, 404, 409)
-    return isinstance(error, FileNotFoundError)
+    What a gateway answers in its place has no error code of MLflow's: the client calls a bare 404 ENDPOINT_NOT_FOUND
+    and a bare 400 BAD_REQUEST. So BAD_REQUEST counts only as MLflow's own word, or as that of its database.
+    """
+    from mlflow.exceptions import MlflowException, RestException
+
+    if not isinstance(error, MlflowException):
+        return isinstance(error, AbsentError)
+    if error.error_code == "BAD_REQUEST":
+        own = error.json.get("error_code") == "BAD_REQUEST" if isinstance(error, RestException) else error.__cause__
+        return bool(own)
+    return error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_ALREADY_EXISTS")
 
 
 def spell(name: str) -> str:

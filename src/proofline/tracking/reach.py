@@ -6,7 +6,7 @@ import os
 import socket
 import urllib.request
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 TIMEOUT_SECONDS = 5.0
 
@@ -17,8 +17,8 @@ class TrackingError(ValueError):
 
 def check_reachable(uri: str) -> None:
     """Raise TrackingError, with the remedy, where the store at `uri` does not answer."""
-    if uri.startswith("sqlite:///"):
-        _check_folder(Path(uri.removeprefix("sqlite:///")).parent, uri)
+    if database := database_file(uri):
+        _check_folder(database.parent, uri)
     elif uri.startswith(("http://", "https://")):
         _check_server(uri)
     elif "://" in uri and urlsplit(uri).hostname:
@@ -28,6 +28,25 @@ def check_reachable(uri: str) -> None:
             f"tracking_uri is {uri!r}; expected a server (http://host:port) or a database (sqlite:///path, "
             "postgresql://…). Set PROOFLINE_TRACKING_URI, or `tracking_uri` in .execution.yaml"
         )
+
+
+def database_file(uri: str) -> Path | None:
+    """The file of an SQLite store; None for other stores.
+
+    Raises TrackingError where the path is not one in a URI: SQLAlchemy reads `%41` as `A` and ends it at a `?`, so the
+    database would be made elsewhere; and written as `%2541`, MLflow makes a folder of that name.
+    """
+    prefix, separator, path = uri.partition("sqlite:///")
+    if prefix or not separator:
+        return None
+    read = unquote(path.partition("?")[0])
+    if read != path:
+        raise TrackingError(
+            f"tracking store {uri}: in the address of a database `%` and two digits stand for another character, and a "
+            f"`?` ends it, so this one would be {read}. Nothing has been computed. Rename the folder, or keep the "
+            "database in another one: PROOFLINE_TRACKING_URI=sqlite:////home/me/mlflow.db"
+        )
+    return Path(path)
 
 
 def public(uri: str) -> str:

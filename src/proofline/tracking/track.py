@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -20,9 +22,8 @@ from proofline.tracking.alone import alone
 from proofline.tracking.progress import heartbeat
 from proofline.tracking.reach import check_reachable
 from proofline.tracking.run import Run
-from proofline.tracking.spool import Spool, read_state
+from proofline.tracking.spool import SPOOLS, Spool
 
-SPOOLS = ".tracking"
 CLOSE_SECONDS = 60.0
 """How long an ended stage waits for its recorder, which goes on alone after that."""
 
@@ -82,22 +83,38 @@ def _recorded(
 
 
 class RecordedRun(Spool):
-    """A spool with a recorder at its other end."""
+    """A spool with a recorder at its other end.
+
+    Its file is locked as long as this process or the recorder lives: what can be locked is left behind. What a full
+    disk does not take goes through a pipe.
+    """
+
+    _without_file = "This stage goes on, and hands the rest of its run to the recorder directly."
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        command = [sys.executable, "-m", "proofline.tracking.recorder", "--follow", str(os.getpid()), str(path)]
+        made = path.with_suffix(".partial")
+        super().__init__(made)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        made.rename(path)  # nobody has ever seen it without its lock
+        self.path = path
+        follow = ["--follow", str(os.getpid()), str(self._file), str(path)]
         # A session of its own: a signal to the stage's group must not take the one who reports it.
         self._recorder = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
-        )
+            [sys.executable, "-m", "proofline.tracking.recorder", *follow], stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, start_new_session=True, pass_fds=[self._file],
+        )  # fmt: skip
+        assert self._recorder.stdin is not None
+        self._pipe = self._recorder.stdin.fileno()
+        os.set_blocking(self._pipe, False)
+        self._beside = b""
+        """What the pipe has not taken yet."""
 
     def id(self) -> str | None:
         """The id, which the recorder knows about 4 s after the stage's start; None where the store is lost."""
         deadline = time.monotonic() + CLOSE_SECONDS
         while time.monotonic() < deadline and self._recorder.poll() is None:
-            if run_id := read_state(self.path).get("run_id"):
-                return str(run_id)
+            if run_id := super().id():
+                return run_id
             time.sleep(0.05)
         return None
 
@@ -108,14 +125,37 @@ class RecordedRun(Spool):
         self.write("end", status=status)
         self.close()
         assert self._recorder.stdin is not None
+        os.set_blocking(self._pipe, True)
+        self._drain()
         self._recorder.stdin.close()
         try:
             arrived = self._recorder.wait(CLOSE_SECONDS) == 0
         except subprocess.TimeoutExpired:
             arrived = False
         if not arrived:
-            resend = f"python -m proofline.tracking.recorder {self.path}"
-            print(f"tracking: this run is kept in {self.path}; send it with `{resend}`", file=sys.stderr)
+            resend = f"python -m proofline.tracking.recorder {shlex.quote(str(self.path))}"
+            print(
+                f"tracking: this run is kept in {self.path}; send it with `{resend}`\n"
+                "tracking: the next stage sends it too, and `proofline runs --send` all that wait",
+                file=sys.stderr,
+            )
+
+    def _append(self, line: bytes) -> None:
+        """To the file until that was full once, so that the order holds."""
+        if self._warned:
+            self._beside += line
+            self._drain()
+        else:
+            super()._append(line)
+
+    def _not_taken(self, line: bytes, reason: str) -> None:
+        super()._not_taken(line, reason)
+        self._append(line)
+
+    def _drain(self) -> None:
+        with suppress(BlockingIOError, BrokenPipeError):  # busy sending; ended, which `end` reports
+            while self._beside:
+                self._beside = self._beside[os.write(self._pipe, self._beside) :]
 
 
 @contextmanager

@@ -93,13 +93,14 @@ def fit(
             f"The launcher promised {schedule.batch.world_size} processes (WORLD_SIZE), but {trainer.args.world_size} "
             "take part. Start the stage by itself and set PROOFLINE_LAUNCHER and PROOFLINE_PROCESSES."
         )
-    trainer.add_callback(TrackingCallback(run))
+    tracking = TrackingCallback(run, trainer)
+    trainer.add_callback(tracking)
     trainer.add_callback(auditing_callback(section))
     arrange_optimizer(trainer, section)
     with kept_checkpoints(trainer, checkpoints) as resume_from:
         began = time.perf_counter()
         trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
-        seconds = time.perf_counter() - began
+        seconds = tracking.earlier_seconds + time.perf_counter() - began
         last = next(point for point in reversed(trainer.state.log_history) if "loss" in point)
         if not math.isfinite(last["loss"]):
             raise DivergenceError(

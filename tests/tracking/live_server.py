@@ -1,0 +1,132 @@
+"""A stage as a process, a server as it is run elsewhere, and a gateway before it: each can be killed or go wrong."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from live_repository import clean_environment
+
+START_SECONDS = 240  # generous: other work may hold the cores
+
+
+class Stage:
+    """A script running inside `track`, which waits wherever it calls `pause()`."""
+
+    def __init__(self, folder: Path, uri: str, body: str) -> None:
+        script = "import os, signal, sys, time\nfrom pathlib import Path\nfrom proofline.tracking import track\n"
+        script += "def pause():\n    print('paused', flush=True)\n    sys.stdin.readline()\n"
+        script += "with track('train_sft', sections={'seed': 0}) as run:\n" + textwrap.indent(body, "    ")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", script], cwd=folder, env=clean_environment(PROOFLINE_TRACKING_URI=uri), text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def wait_for_pause(self) -> None:
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "paused\n"
+
+    def resume(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def end(self) -> tuple[int, str]:
+        """Exit status and stderr."""
+        _, errors = self.process.communicate(timeout=START_SECONDS)
+        return self.process.returncode, errors
+
+
+class Server:
+    """An MLflow server on a database, that can be killed and started again on the same port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        command = [
+            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
+            "--backend-store-uri", f"sqlite:///{self.folder}/server.db",
+            "--artifacts-destination", str(self.folder / "artifacts"),
+        ]  # fmt: skip
+        environment = clean_environment(MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", MLFLOW_DISABLE_TELEMETRY="true")
+        with open(self.folder / "server.log", "ab") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                urllib.request.urlopen(f"{self.uri}/health", timeout=5).close()
+                return
+            except OSError:
+                time.sleep(0.2)
+        raise TimeoutError((self.folder / "server.log").read_text())
+
+    def start_empty(self) -> None:
+        """As after a lost volume: nothing of what it had."""
+        for file in self.folder.glob("server.db*"):
+            file.unlink()
+        self.start()
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+class Gateway:
+    """A proxy before a server that, while `answer` is set, answers in its place: a status and a body."""
+
+    def __init__(self, server: Server) -> None:
+        gateway = self
+        self.answer: tuple[int, str] | None = None
+        self.refused = 0
+
+        class Handler(BaseHTTPRequestHandler):
+            def handle_one(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if gateway.answer:
+                    gateway.refused += 1
+                    status, text = gateway.answer
+                    content = text.encode()
+                else:
+                    kept = {
+                        name: value for name, value in self.headers.items() if name not in ("Host", "Accept-Encoding")
+                    }
+                    upstream = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+                    upstream.request(self.command, self.path, body, kept)
+                    answer = upstream.getresponse()
+                    status, content = answer.status, answer.read()
+                    upstream.close()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one
+
+            def log_message(self, *words: Any) -> None: ...
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.uri = f"http://127.0.0.1:{self.http.server_port}"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def wait_for_a_refusal(self) -> None:
+        before, deadline = self.refused, time.monotonic() + START_SECONDS
+        while self.refused == before and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert self.refused > before

@@ -1,0 +1,132 @@
+"""What the store says of a training that was killed: all its steps once, its whole cost, and that it was resumed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "tracking"))
+from live_repository import clean_environment, stored_runs
+
+pytestmark = pytest.mark.slow
+STAGE = """
+import os, signal, sys
+from functools import partial
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from training_rows import training
+from proofline.config import load_environment
+from proofline.launch import launch
+from proofline.tracking import track
+from proofline.tracking.spool import Spool
+from proofline.training.execution import Execution
+
+kill_at, said = [int(step) for step in sys.argv[1].split(",")], Path("killed")
+log_metrics = Spool.log_metrics
+
+def cut(self, metrics, step=None):
+    log_metrics(self, metrics, step)
+    kills = said.read_text().count(".") if said.exists() else 0
+    if step and kills < len(kill_at) and step == kill_at[kills]:
+        with open(said, "a") as file:
+            file.write(".")
+        self.id()  # it has begun in the store
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Spool.log_metrics = cut
+if __name__ == "__main__":
+    environment = load_environment()
+    save_steps = int(sys.argv[2])
+    execution = Execution(threads=1, micro_batch=4, save_steps=save_steps or 1,
+                          checkpoints=Path("checkpoints").absolute() if save_steps else None)
+    with track("train_sft", sections={{"seed": 0}}) as run:
+        train = partial(training("sft", Path({policy!r}), epochs=2.0), 0, Path("sft"), execution=execution)
+        run.log_metrics(launch(train, run, environment))
+"""
+
+
+class Trained:
+    """A stage that trains eight steps, and may be killed in a step, in a folder of its own."""
+
+    def __init__(self, folder: Path, policy: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        script = STAGE.format(tests=str(Path(__file__).parent), policy=str(policy))
+        (folder / "stage.py").write_text(script)
+        self.uri = f"sqlite:///{folder}/mlflow.db"
+
+    def run(self, kill_at: str = "0", save_steps: int = 0, **variables: str) -> int:
+        environment = clean_environment(PROOFLINE_TRACKING_URI=self.uri, **variables)
+        done = subprocess.run(
+            [sys.executable, "stage.py", kill_at, str(save_steps)], cwd=self.folder, env=environment, timeout=600
+        )
+        return done.returncode
+
+    def runs(self) -> list[Any]:
+        return stored_runs(self.uri)
+
+    def points(self, run: Any, name: str) -> list[int]:
+        from mlflow.tracking import MlflowClient
+
+        return [point.step for point in MlflowClient(self.uri).get_metric_history(run.info.run_id, name)]
+
+
+def assert_like(resumed: Trained, undisturbed: Any) -> Any:
+    """The last run has every step once, the same curve, and the cost of the whole training."""
+    run = resumed.runs()[-1]
+    assert run.info.status == "FINISHED"
+    for name in ("loss", "learning_rate", "num_tokens", "tokens_per_second"):
+        assert resumed.points(run, name) == list(range(1, 9)), name
+    for name in ("tokens", "final_loss", "steps", "num_tokens"):
+        assert run.data.metrics[name] == undisturbed.data.metrics[name], name
+    metrics = run.data.metrics
+    assert metrics["mean_tokens_per_second"] == pytest.approx(metrics["tokens"] / metrics["seconds"])
+    from mlflow.tracking import MlflowClient
+
+    history = MlflowClient(resumed.uri).get_metric_history
+    assert all(point.value > 0 for point in history(run.info.run_id, "tokens_per_second"))
+    return run
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    whole = Trained(tmp_path_factory.mktemp("whole") / "whole", tiny_policy)
+    assert whole.run() == 0
+    (run,) = whole.runs()
+    assert run.info.status == "FINISHED"
+    assert not {"proofline.resumed_from", "proofline.restarts", "proofline.continues"} & run.data.tags.keys()
+    return run
+
+
+def test_a_killed_stage_goes_on_in_a_run_that_has_all_of_it(
+    tiny_policy: Path, tmp_path: Path, undisturbed: Any
+) -> None:
+    trained = Trained(tmp_path / "killed", tiny_policy)
+    assert trained.run("6,6", save_steps=4) == -9, "killed two steps after its checkpoint"
+    assert trained.run("6,6", save_steps=4) == -9, "and again before another one"
+    assert trained.run(save_steps=4) == 0
+    run = assert_like(trained, undisturbed)
+    first, second, _ = trained.runs()
+    assert first.info.status == second.info.status == "FAILED"
+    assert run.data.tags["proofline.resumed_from"] == "4"
+    assert run.data.tags["proofline.restarts"] == "2"
+    assert run.data.tags["proofline.continues"] == second.data.tags["proofline.continues"] == first.info.run_id
+    assert trained.points(second, "loss") == list(range(1, 7))
+
+
+@pytest.mark.parametrize("save_steps", [4, 3, 0], ids=["after a checkpoint", "between logs", "without checkpoints"])
+def test_processes_started_again_by_the_launcher_write_one_run(
+    save_steps: int, tiny_policy: Path, tmp_path: Path, undisturbed: Any
+) -> None:
+    trained = Trained(tmp_path / "launched", tiny_policy)
+    launched = {"PROOFLINE_LAUNCHER": "accelerate", "PROOFLINE_PROCESSES": "1", "PROOFLINE_RESTARTS": "2"}
+    assert trained.run("6,7", save_steps, **launched) == 0
+    (run,) = trained.runs()
+    assert_like(trained, undisturbed)
+    assert run.data.tags["proofline.restarts"] == "2"
+    assert run.data.tags.get("proofline.resumed_from") == {4: "4", 3: "6", 0: None}[save_steps]
+    assert "proofline.continues" not in run.data.tags
