@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from proofline.certificate.commands import add_certificate_commands
 from proofline.config.checkout import run_in_own_checkout
 from proofline.config.failures import explained
 from proofline.registry.commands import add_registry_commands
@@ -66,13 +67,14 @@ def build_parser() -> argparse.ArgumentParser:
     runs.set_defaults(run=run_runs)
 
     readme = commands.add_parser("readme", help="put the report's results into README.md")
-    readme.add_argument("--check", action="store_true", help="change nothing; fail where the README is stale")
+    readme.add_argument("--check", action="store_true", help="change nothing; fail where the committed one is stale")
     readme.set_defaults(run=run_readme)
 
     pretrain = commands.add_parser("pretrain", help="make the bundled base anew by the recipe base.pretraining")
     pretrain.set_defaults(run=run_pretrain)
 
     add_registry_commands(commands)
+    add_certificate_commands(commands)
 
     graph = commands.add_parser("graph", help="draw the stage graph of dvc.yaml")
     graph.add_argument(
@@ -170,8 +172,9 @@ def run_runs(options: argparse.Namespace) -> None:
 
 
 def run_readme(options: argparse.Namespace) -> None:
+    from proofline.certificate.check import check_readme
+    from proofline.certificate.readme import write_readme
     from proofline.config.environment import repository_root
-    from proofline.evaluation.readme import check_readme, write_readme
 
     (check_readme if options.check else write_readme)(repository_root())
 

@@ -24,6 +24,7 @@ ALLOWED = {
     "verification": FOUNDATION | {"data", "grading", "storage", "tracking", "sampling"},
     "registry": FOUNDATION
     | {"data", "grading", "evaluation", "storage", "tracking", "base", "sampling", "training", "verification"},
+    "certificate": FOUNDATION | {"evaluation", "storage", "tracking", "registry"},
     "graph": set(),
 }
 ALLOWED["launch"] = ALLOWED["registry"] | {"registry"}

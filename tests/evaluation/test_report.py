@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from checkout import EMBEDDED, REPOSITORY
 from invented import ABILITY, composed, invent, write_study
+from proofline.evaluation.readme import BEGIN, END, ReadmeError, check_readme, write_readme
 from ruamel.yaml import YAML
 
 from proofline.evaluation.metrics import scalars
 from proofline.evaluation.plots import draw_all, plot_rows
-from proofline.evaluation.readme import BEGIN, END, ReadmeError, check_readme, write_readme
 from proofline.evaluation.results import results_markdown
 from proofline.evaluation.study import Study, all_metrics, headline
 from proofline.records import Judgement

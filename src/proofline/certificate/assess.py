@@ -1,0 +1,170 @@
+"""From a lock and a reproduction to verdicts: every out compared, every headline metric tested.
+
+In: the commit, the folder in which it was run again, the store that may hold the committed files. Out: `Assessment`.
+Takes seconds: each file is read once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from proofline.certificate.check import lock_faults, locked, manifest_faults, manifest_of
+from proofline.certificate.classes import Classifier, Verdict, trainings
+from proofline.certificate.commit import LOCK, Commit
+from proofline.certificate.compare import Class, Comparison, compare_outs
+from proofline.certificate.equivalence import MetricTest, compare_metrics
+from proofline.certificate.headline import Measured, headline_metrics
+from proofline.certificate.lock import Lock, parse_lock
+from proofline.certificate.manifest import MANIFEST, WEIGHTS, Entry, describe_out
+from proofline.certificate.stored import Committed, Store, committed_out
+from proofline.records import Grade
+from proofline.storage.records import read_records
+
+RERUNS_FILE = "benchmarks/results/reruns.json"
+Entries = dict[str, Entry]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What was found."""
+
+    lock: Lock
+    """The committed one."""
+    reproduced_lock: Lock
+    faults: list[str]
+    verdicts: dict[str, Verdict]
+    committed: dict[str, Committed]
+    reproduced: dict[str, Entries]
+    tests: list[MetricTest]
+    distances: dict[str, float]
+    """Relative distance of the two weights, by file."""
+
+    @property
+    def rank(self) -> Class:
+        ranks = [verdict.rank for verdict in self.verdicts.values()]
+        return Class.DIFFERENT if self.faults or not ranks else max(ranks)
+
+    def different(self) -> dict[str, Verdict]:
+        return {out: verdict for out, verdict in self.verdicts.items() if verdict.rank == Class.DIFFERENT}
+
+
+def assess(commit: Commit, folder: Path, store: Store) -> Assessment:
+    """Hold what lies in `folder`, of the stages in its own lock, against what `commit` says."""
+    lock, manifest = locked(commit), manifest_of(commit)
+    again = parse_lock((folder / LOCK).read_bytes())
+    outs = [out for name, stage in lock.stages.items() if name in again.stages for out in stage.outs]
+    committed = {out: committed_out(store, manifest, out, lock.outs[out]) for out in outs}
+    reproduced = {out: describe_out(folder, out) for out in outs}
+    comparisons = {out: _compare(lock, again, out, committed[out], reproduced[out]) for out in outs}
+    training = trainings(lock, reproduced)
+    tests = _tests(commit, lock, training, committed, reproduced, folder)
+    by_stage: dict[str, list[MetricTest]] = defaultdict(list)
+    for test in tests:
+        by_stage[test.metric.partition(".")[0]].append(test)
+    faults = [
+        *lock_faults(commit, lock), *_stage_faults(lock, again), *store.faults,
+        *([] if manifest is None else manifest_faults(manifest, lock)), *_row_faults(manifest, committed),
+    ]  # fmt: skip
+    return Assessment(
+        lock=lock,
+        reproduced_lock=again,
+        faults=list(dict.fromkeys(faults)),
+        verdicts=Classifier(lock, comparisons, training, by_stage).classify(),
+        committed=committed,
+        reproduced=reproduced,
+        tests=tests,
+        distances=_distances(folder, committed),
+    )
+
+
+def _compare(lock: Lock, again: Lock, out: str, committed: Committed, reproduced: Entries) -> Comparison:
+    if lock.outs[out] == again.outs.get(out):
+        return Comparison(Class.IDENTICAL, "")
+    if committed.source == "nowhere":
+        where = f"neither the cache, nor a remote, nor {MANIFEST}"
+        return Comparison(Class.DIFFERENT, f"came out as {again.outs.get(out)}; {where} has {lock.outs[out]}", False)
+    return compare_outs(committed.files, reproduced)
+
+
+def _tests(
+    commit: Commit, lock: Lock, training: set[str], committed: Mapping[str, Committed],
+    reproduced: Mapping[str, Entries], folder: Path,
+) -> list[MetricTest]:  # fmt: skip
+    """Of the headline metrics that a training can move."""
+    sides = (
+        headline_metrics(lock, {path: entry for one in committed.values() for path, entry in one.files.items()}),
+        headline_metrics(lock, {path: entry for files in reproduced.values() for path, entry in files.items()}),
+    )
+    here, there = ({n: m for n, m in side.items() if lock.upstream(m.stage) & training} for side in sides)
+    return compare_metrics(here, there, known_reruns(commit, lock), dict(_grades(here, committed, folder)))
+
+
+def known_reruns(commit: Commit, lock: Lock) -> list[dict[str, float]]:
+    """The headline metrics of other trainings by this very recipe; none where the commit knows of none."""
+    content = commit.files.get(RERUNS_FILE)
+    reruns: dict[str, Any] = json.loads(content) if content else {}
+    return [run["metrics"] for run in reruns.get("runs", [])] if reruns.get("recipe") == lock.recipe else []
+
+
+def _grades(
+    metrics: Mapping[str, Measured], committed: Mapping[str, Committed], folder: Path
+) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
+    """Right or wrong, problem by problem, where both sides' greedy grades are at hand."""
+    for name, measured in metrics.items():
+        out = f"reports/evaluate/{measured.stage.partition('@')[2]}/greedy_grades.jsonl"
+        if name.endswith(".greedy_accuracy") and out in committed and out in committed[out].places:
+            one, other = (
+                {grade.problem_id: grade.verdict == "correct" for grade in read_records(path, Grade)}
+                for path in (committed[out].places[out], folder / out)
+            )
+            if one.keys() == other.keys():
+                yield name, (np.array(list(one.values())), np.array([other[problem] for problem in one]))
+
+
+def _stage_faults(lock: Lock, again: Lock) -> Iterator[str]:
+    """What the run wrote into its lock about code, recipe and command, against what is committed."""
+    for name, stage in again.stages.items():
+        known = lock.stages.get(name)
+        if known is None:
+            yield f"{LOCK}: the graph has a stage {name}, the lock has none"
+            continue
+        if known.command != stage.command:
+            yield f"{LOCK}: {name} ran `{known.command}`, the graph says `{stage.command}`"
+        if set(known.outs) != set(stage.outs):
+            yield f"{LOCK}: {name} wrote {sorted(known.outs)}, the graph says {sorted(stage.outs)}"
+
+
+def _row_faults(manifest: Any, committed: Mapping[str, Committed]) -> Iterator[str]:
+    """Entries of the manifest that are not those of the files, where these are at hand."""
+    for one in committed.values():
+        for path in one.places:
+            noted = manifest.files.get(path) if manifest is not None else None
+            if noted is not None and noted.md5 == one.files[path].md5 and noted != one.files[path]:
+                yield f"{MANIFEST}: {path} is described otherwise than the file with md5 {noted.md5} is"
+
+
+def _distances(folder: Path, committed: Mapping[str, Committed]) -> dict[str, float]:
+    """|a - b| / |a| over all weights of a file, where both are at hand and of a type that numpy knows."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    found = {}
+    for path, place in ((path, place) for one in committed.values() for path, place in one.places.items()):
+        if not path.endswith(WEIGHTS) or not (folder / path).is_file():
+            continue
+        try:
+            a, b = load_file(place), load_file(folder / path)
+        except (SafetensorError, KeyError, TypeError):  # bf16: numpy has none
+            continue
+        if a.keys() == b.keys() and all(a[name].shape == b[name].shape for name in a):
+            squares = [(np.square(a[n] - b[n]).sum(dtype=float), np.square(a[n]).sum(dtype=float)) for n in a]
+            gap, size = (sum(values) for values in zip(*squares, strict=True))
+            found[path] = float(np.sqrt(gap / size)) if size else 0.0
+    return found
