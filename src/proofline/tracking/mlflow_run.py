@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from proofline.tracking.lineage import Item
+from proofline.tracking.relocate import follow_artifacts
 from proofline.tracking.spool import Event
 
 EXPERIMENT = "proofline"
@@ -36,11 +37,13 @@ def quiet_mlflow() -> None:
 def open_experiment(uri: str, artifact_root: Path) -> tuple[Any, str]:
     """A client of the store and the id of the experiment, made on first use as one of model training.
 
-    A server decides itself where artifacts lie; a bare database is told to keep them under `artifact_root`.
+    A server decides itself where artifacts lie; a bare database is told to keep them under `artifact_root`, also when
+    the repository has been moved since.
     """
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
+    follow_artifacts(uri, artifact_root)
     client = MlflowClient(uri, registry_uri=uri)  # else the registry would be the working directory's
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
