@@ -17,6 +17,7 @@ from proofline.evaluation.plots import draw_all
 from proofline.evaluation.results import results_markdown
 from proofline.evaluation.study import PolicyResults, all_metrics, compose, headline
 from proofline.records import Grade, Problem
+from proofline.registry.describe import describe_versions
 from proofline.storage.artifacts import write_json, write_text
 from proofline.storage.records import read_records
 from proofline.tracking import track
@@ -58,6 +59,7 @@ def main() -> None:
         run.log_artifact(REPORTS / "results.md")
         for folder in ("plots", "cards"):
             run.log_artifact(REPORTS / folder, folder)
+        describe_versions(REPORTS)
 
 
 def read_policy(policy: str, win_rates: dict[str, Any]) -> PolicyResults:

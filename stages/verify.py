@@ -15,6 +15,7 @@ from proofline.launch import spread
 from proofline.records import Grade, Problem, Solution
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import read_records, write_records
+from proofline.storage.weights import weights_hash
 from proofline.tracking import track
 
 
@@ -47,7 +48,7 @@ def main() -> None:
         )
         metrics = evaluate_verifier(problems, verifications, grades, params.evaluation, params.seed)
         write_records("reports/verify/verifications.jsonl", verifications)
-        write_json("reports/verify/metrics.json", metrics)
+        write_json("reports/verify/metrics.json", {"weights": weights_hash("models/genrm"), **metrics})
         run.log_metrics(scalars(metrics))
 
 

@@ -22,8 +22,10 @@ ALLOWED = {
     "sampling": FOUNDATION | {"data", "grading", "storage", "tracking"},
     "training": FOUNDATION | {"data", "grading", "storage", "tracking"},
     "verification": FOUNDATION | {"data", "grading", "storage", "tracking", "sampling"},
+    "serving": FOUNDATION | {"data", "storage", "sampling", "verification"},
     "registry": FOUNDATION
-    | {"data", "grading", "evaluation", "storage", "tracking", "base", "sampling", "training", "verification"},
+    | {"data", "grading", "evaluation", "storage", "tracking", "base", "sampling", "training", "verification"}
+    | {"serving"},
     "certificate": FOUNDATION | {"evaluation", "storage", "tracking", "registry"},
     "graph": set(),
 }

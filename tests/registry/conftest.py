@@ -1,25 +1,60 @@
-"""An empty SQLite store that the environment points to."""
+"""Stores and repositories; none of them is the one that MLflow takes by default in this process."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from small_repository import SmallRepository, commit, make_repository
 
-from proofline.registry.register import open_registry
+from proofline.registry.store import open_registry
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """(client, experiment id); MLflow's own functions see the same store."""
+    """(client, experiment id) of an empty SQLite store that the environment points to."""
     root = tmp_path_factory.mktemp("store")
-    uri = f"sqlite:///{root}/mlflow.db"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PROOFLINE_TRACKING_URI", uri)
+        patch.setenv("PROOFLINE_TRACKING_URI", f"sqlite:///{root}/mlflow.db")
         patch.setenv("DVC_ROOT", str(root))
-        opened = open_registry()
-        import mlflow
+        patch.chdir(root)
+        yield open_registry()
 
-        mlflow.set_tracking_uri(uri)
-        mlflow.set_registry_uri(uri)
-        yield opened
+
+@pytest.fixture
+def named(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow's own functions are told of the store, as a person would tell them."""
+    client, _ = store
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", client.tracking_uri)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> SmallRepository:
+    """A repository after its first `dvc repro`, committed. Not to be changed: take `repository`."""
+    made = make_repository(tmp_path_factory.mktemp("trained") / "repository", tiny_policy)
+    made.run("dvc", "repro")
+    commit(made, "first results")
+    return made
+
+
+@pytest.fixture
+def repository(trained: SmallRepository, tmp_path: Path) -> SmallRepository:
+    """A copy of it, to be changed."""
+    return SmallRepository(Path(shutil.copytree(trained.root, tmp_path / "repository", symlinks=True)))
+
+
+@pytest.fixture(scope="session")
+def shifted(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Path]:
+    """The tiny policy with other weights: as many different ones as are asked for."""
+    from safetensors.torch import load_file, save_file
+
+    def make(shift: float) -> Path:
+        folder = Path(shutil.copytree(tiny_policy, tmp_path_factory.mktemp("shifted") / "policy"))
+        weights = {name: tensor + shift for name, tensor in load_file(folder / "model.safetensors").items()}
+        save_file(weights, folder / "model.safetensors", {"format": "pt"})
+        return folder
+
+    return make

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ from checkout import EMBEDDED
 from proofline.config.load import load_params
 from proofline.config.schema import Params
 from proofline.registry import register
-from proofline.registry.register import register_policy, register_version
-from proofline.registry.serving import RequestError, SolverModel, rows
+from proofline.registry.register import register_version
+from proofline.registry.store import open_registry
+from proofline.serving import RequestError, SolverModel, rows
 from proofline.tracking import NullRun
-from proofline.tracking.lineage import locked_identities
 
 pytestmark = pytest.mark.slow
 
@@ -54,29 +54,20 @@ def registered(store: Any, run_id: str, tiny_policy: Path, params: Params) -> di
     return {p: register(tiny_policy, p, metrics, FinishedRun(run_id), params=params) for p in ("sft", "genrm")}
 
 
-def retrained(policy: Path, to: Path) -> Path:
-    """The same policy with other weights."""
-    from safetensors.torch import load_file, save_file
-
-    shutil.copytree(policy, to)
-    weights = load_file(to / "model.safetensors")
-    save_file({name: tensor + 0.5 for name, tensor in weights.items()}, to / "model.safetensors", {"format": "pt"})
-    return to
-
-
-def test_the_candidate_names_its_weights_run_and_metrics(store: Any, run_id: str, registered: Any) -> None:
+def test_the_candidate_names_its_weights_run_seed_and_metrics(store: Any, run_id: str, registered: Any) -> None:
     client, _ = store
     version = client.get_model_version_by_alias("proofline-sft", "candidate")
     assert version.version == registered["sft"] == 1
     assert version.run_id == run_id
     assert version.tags["proofline.identity"] == "0123456789abcdef"
-    assert version.tags["metric.loss"] == "0.25"
-    assert version.tags["metric.pass_at_1"] == "0.5"
-    made = client.get_run(run_id).outputs.model_outputs
-    assert any(output.model_id in version.source for output in made), "the run's page leads to the version's model"
+    assert version.tags["proofline.seed"] == "0"
+    (made,) = [out for out in client.get_run(run_id).outputs.model_outputs if out.model_id in version.source]
+    model = client.get_logged_model(made.model_id)
+    assert {metric.key: metric.value for metric in model.metrics} == {"loss": 0.25, "pass_at_1": 0.5}
+    assert model.params["sft.learning_rate"] == str(load_params(ROOT / "params.yaml").sft.learning_rate)
 
 
-def test_a_policy_is_loaded_by_alias_and_solves(registered: Any) -> None:
+def test_a_policy_is_loaded_by_alias_and_solves(registered: Any, named: None) -> None:
     import mlflow.pyfunc
     import pandas
 
@@ -85,10 +76,12 @@ def test_a_policy_is_loaded_by_alias_and_solves(registered: Any) -> None:
     solutions = model.predict(questions)
     assert [type(solution) for solution in solutions] == [str, str]
     assert model.predict(pandas.DataFrame({"question": questions})) == solutions, "a table gets the same answers"
+    assert model.predict([{"question": question} for question in questions]) == solutions
     assert model.predict(questions[1:]) == solutions[1:], "an answer does not depend on its company"
+    assert len(model.predict(model.input_example)) == 1
 
 
-def test_a_verifier_is_loaded_by_alias_and_judges(registered: Any) -> None:
+def test_a_verifier_is_loaded_by_alias_and_judges(registered: Any, named: None) -> None:
     import mlflow.pyfunc
 
     model = mlflow.pyfunc.load_model("models:/proofline-genrm@candidate", model_config={"num_chains": 1})
@@ -97,7 +90,7 @@ def test_a_verifier_is_loaded_by_alias_and_judges(registered: Any) -> None:
     assert verdict["p_yes"] != verdict["p_yes"], "an untrained verifier reaches no verdict: NaN, neither 0 nor 1"
 
 
-def test_a_version_is_a_hugging_face_folder(registered: Any, tiny_policy: Path, tmp_path: Path) -> None:
+def test_a_version_is_a_hugging_face_folder(registered: Any, named: None, tiny_policy: Path, tmp_path: Path) -> None:
     import mlflow
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -111,11 +104,10 @@ def test_a_version_is_a_hugging_face_folder(registered: Any, tiny_policy: Path, 
 
 
 def test_the_same_weights_are_stored_once(
-    store: Any, run_id: str, registered: Any, tiny_policy: Path, tmp_path: Path, params: Params
+    store: Any, run_id: str, registered: Any, tiny_policy: Path, shifted: Callable[[float], Path], params: Params
 ) -> None:
     client, _ = store
-    other = retrained(tiny_policy, tmp_path / "other")
-    assert register_version(other, "sft", {}, run_id, params) == 2
+    assert register_version(shifted(0.5), "sft", {}, run_id, params) == 2
     assert client.get_model_version_by_alias("proofline-sft", "candidate").version == 2
     assert register_version(tiny_policy, "sft", {}, run_id, params) == 1
     assert client.get_model_version_by_alias("proofline-sft", "candidate").version == 1
@@ -123,24 +115,32 @@ def test_the_same_weights_are_stored_once(
 
 
 def test_a_run_that_nobody_keeps_costs_the_registration_only(
-    tiny_policy: Path, params: Params, capsys: pytest.CaptureFixture[str]
+    store: Any, tiny_policy: Path, params: Params, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert register(tiny_policy, "dpo", {}, NullRun(), params=params) is None
     assert "proofline registry register dpo" in capsys.readouterr().err
 
 
-def test_weights_from_a_cache_are_registered_as_made_by_the_run_of_their_stage(
-    store: Any, tiny_policy: Path, tmp_path: Path
+@pytest.mark.parametrize("broken", ["create_model_version", "finalize_logged_model", "log_outputs"])
+def test_a_registration_that_fails_leaves_nothing_behind(
+    store: Any, shifted: Callable[[float], Path], params: Params, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    client, experiment = store
-    shutil.copytree(tiny_policy, tmp_path / "models" / "dpo")
-    shutil.copy(EMBEDDED, tmp_path / "params.yaml")
-    lock = "stages:\n  train_dpo:\n    cmd: python stages/train_dpo.py\n"
-    (tmp_path / "dvc.lock").write_text(lock)
-    made = client.create_run(experiment, tags={"proofline.identity": locked_identities(tmp_path)["train_dpo"]})
-    client.set_terminated(made.info.run_id, "FINISHED")
-    assert register_policy(tmp_path, "dpo") == 1
-    assert client.get_model_version_by_alias("proofline-dpo", "candidate").run_id == made.info.run_id
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise MlflowException("the store is lost")
+
+    client, experiment = open_registry()
+    root = Path(client.get_experiment(experiment).artifact_location.removeprefix("file://"))
+    before = sorted(root.rglob("*.safetensors"))
+    runs = len(client.search_runs([experiment]))
+    monkeypatch.setattr(MlflowClient, broken, fail)
+    with pytest.raises(MlflowException, match="the store is lost"):
+        register_version(shifted(0.25), "dpo", {}, None, params)
+    assert sorted(root.rglob("*.safetensors")) == before
+    assert len(client.search_runs([experiment])) == runs
+    assert not [model for model in client.search_logged_models([experiment]) if model.name == "proofline-dpo"]
 
 
 @pytest.mark.parametrize("row", [{"text": "2 + 3"}, {"question": 5}, 7])

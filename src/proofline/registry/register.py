@@ -1,35 +1,46 @@
 """A trained policy becomes a version of its registered model: `proofline-sft`, `proofline-dpo`, `proofline-genrm`.
 
-A version holds `MLmodel`, `requirements.txt` and `model/`, the Hugging Face folder unchanged:
-
     mlflow.pyfunc.load_model("models:/proofline-sft@candidate").predict(["What is 2 + 3?"])
     AutoModelForCausalLM.from_pretrained(mlflow.artifacts.download_artifacts("models:/proofline-sft@candidate/model"))
 
 The newest version carries the alias `candidate`; `champion` is given by `promote`. Versions are told apart by the
-hash of their weights: registering the same weights again moves the alias and stores nothing.
+hash of their weights: registering the same weights again moves the alias, and stores what has been lost since.
 """
 
 from __future__ import annotations
 
+import json
 import sys
-import tempfile
-from collections.abc import Mapping
-from importlib.metadata import version as installed
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from proofline.config.environment import load_environment, repository_root
 from proofline.config.load import load_params
 from proofline.config.schema import Params
-from proofline.registry.serving import serving_config
+from proofline.registry.files import examine, remove_files, store_files
+from proofline.registry.origin import Origin, origin_of_folder, origin_of_run
+from proofline.registry.store import (
+    CANDIDATE,
+    WEIGHTS,
+    by_weights,
+    create_model,
+    log_model_metrics,
+    model_id_of,
+    model_name,
+    open_registry,
+    plain_errors,
+)
 from proofline.storage.weights import weights_hash
 from proofline.tracking import Run
-from proofline.tracking.lineage import locked_identities
-from proofline.tracking.mlflow_run import open_experiment, quiet_mlflow, spell
+from proofline.tracking.spool import leaves
 
-CANDIDATE = "candidate"
-LIBRARIES = ("proofline", "torch", "transformers", "tokenizers", "safetensors")
-"""What a version needs to be loaded, at the releases it was made with."""
+ABOUT = {
+    "sft": "Fine-tuned on worked solutions; answers questions.",
+    "dpo": "Trained further on its own right and wrong solutions; answers questions.",
+    "genrm": "Verifier: P(Yes) that a candidate solution of a question is right.",
+}
 
 
 def register(
@@ -58,103 +69,114 @@ def register(
 def register_version(
     policy_dir: Path, policy: str, metrics: Mapping[str, float], run_id: str | None, params: Params
 ) -> int:
-    """As `register`, but raises what goes wrong. `run_id` None: the maker is unknown (weights from a cache)."""
+    """As `register`, but raises what goes wrong. `run_id` None: the maker is unknown."""
+    weights = weights_hash(policy_dir)  # before a store is made
     client, experiment_id = open_registry()
-    name, weights = model_name(policy), weights_hash(policy_dir)
-    known = [version for version in versions(client, policy) if version.tags.get("proofline.weights") == weights]
-    if known:
-        number = int(known[0].version)
-    else:
-        tags = {"proofline.policy": policy, "proofline.weights": weights, **_origin(client, run_id)}
-        tags |= {f"metric.{spell(key)}": f"{value:.6g}" for key, value in metrics.items()}
-        model_id = _log_model(client, experiment_id, policy_dir, policy, run_id, tags, params)
-        number = _create_version(client, name, model_id, run_id, tags)
-    client.set_registered_model_alias(name, CANDIDATE, str(number))
-    return number
+    origin = origin_of_run(client, run_id, params, Path.cwd())
+    return _register(client, experiment_id, policy_dir, policy, weights, metrics, origin)
 
 
 def register_policy(root: Path, policy: str) -> int:
-    """Register `models/<policy>` of the repository at `root`, as made by the run that trained it where there is one."""
-    client, experiment_id = open_registry()
-    identity = locked_identities(root)[f"train_{policy}"]
-    runs = client.search_runs([experiment_id], f"tags.`proofline.identity` = '{identity}' and status = 'FINISHED'")
-    run_id = runs[0].info.run_id if runs else None
-    return register_version(root / "models" / policy, policy, {}, run_id, load_params(root / "params.yaml"))
+    """Register `models/<policy>` of the repository at `root`, with the run, the card and the metrics that are its."""
+    from proofline.registry.describe import describe
+
+    policy_dir = root / "models" / policy
+    weights = weights_hash(policy_dir)
+    with plain_errors():
+        client, experiment_id = open_registry()
+        origin = origin_of_folder(client, experiment_id, root, policy)
+        number = _register(client, experiment_id, policy_dir, policy, weights, {}, origin)
+        describe(client, policy, root / "reports")
+    return number
 
 
-def open_registry() -> tuple[Any, str]:
-    """A client of the environment's store, and the experiment's id."""
-    quiet_mlflow()
-    return open_experiment(load_environment().tracking_uri, repository_root() / "mlartifacts")
+def _register(
+    client: Any, experiment_id: str, policy_dir: Path, policy: str, weights: str, metrics: Mapping[str, float],
+    origin: Origin,
+) -> int:  # fmt: skip
+    name, version = model_name(policy), by_weights(client, policy, weights)
+    if version is None:
+        with _maker(client, experiment_id, policy, origin) as known:
+            version = _new_version(client, experiment_id, policy_dir, policy, weights, metrics, known)
+    elif lost := examine(client, version):
+        print(f"registry: version {version.version} of {name} is stored again: {lost}", file=sys.stderr)
+        address = client.get_model_version_download_uri(name, version.version)
+        known = replace(origin, run_id=version.run_id)
+        store_files(client, address, policy_dir, policy, model_id_of(version), known)
+    client.set_registered_model_alias(name, CANDIDATE, str(version.version))
+    return int(version.version)
 
 
-def model_name(policy: str) -> str:
-    return f"proofline-{policy}"
-
-
-def versions(client: Any, policy: str) -> list[Any]:
-    """All versions of a policy's registered model, newest first; none where it was never registered."""
-    found = client.search_model_versions(f"name = '{model_name(policy)}'")
-    return sorted(found, key=lambda version: int(version.version), reverse=True)
-
-
-def aliases(client: Any, policy: str) -> dict[str, int]:
-    """Which version each alias of a policy points to."""
-    found = client.search_registered_models(f"name = '{model_name(policy)}'")
-    return {alias: int(version) for model in found for alias, version in model.aliases.items()}
-
-
-def _origin(client: Any, run_id: str | None) -> dict[str, str]:
-    """The stage's identity and commit, as the run has them."""
-    if run_id is None:
-        return {}
-    tags = client.get_run(run_id).data.tags
-    return {name: tags[name] for name in ("proofline.identity", "mlflow.source.git.commit") if name in tags}
+def _new_version(
+    client: Any, experiment_id: str, policy_dir: Path, policy: str, weights: str, metrics: Mapping[str, float],
+    origin: Origin,
+) -> Any:  # fmt: skip
+    """Store the files, then the version. Of two that store the same weights at once the later one takes its back: the
+    store numbers versions, so both see which came first."""
+    name, tags = model_name(policy), {WEIGHTS: weights, **origin.tags}
+    model = _log_model(client, experiment_id, policy_dir, policy, tags, origin)
+    with _taken_back(client, model):
+        log_model_metrics(client, model.model_id, origin.run_id, metrics)
+        create_model(client, name, ABOUT.get(policy, ""))
+        made = client.create_model_version(name, model.artifact_location, origin.run_id, tags, model_id=model.model_id)
+    first = by_weights(client, policy, weights)
+    if first.version != made.version:
+        client.delete_model_version(name, made.version)
+        _take_back(client, model)
+        return first
+    # By this tag MLflow's Models tab leads to the version.
+    page = json.dumps([{"name": name, "version": int(made.version)}])
+    client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": page})
+    return made
 
 
 def _log_model(
-    client: Any, experiment_id: str, policy_dir: Path, policy: str, run_id: str | None, tags: dict[str, str],
-    params: Params,
-) -> str:  # fmt: skip
-    """Store the files; the model is READY only when all of them have arrived."""
+    client: Any, experiment_id: str, policy_dir: Path, policy: str, tags: Mapping[str, str], origin: Origin
+) -> Any:
+    """Store the files; the model is READY only when all of them have arrived, and gone where they have not."""
     from mlflow.entities import LoggedModelOutput
 
-    model = client.create_logged_model(experiment_id, model_name(policy), run_id, tags, model_type=policy)
+    sections = {name: getattr(origin.recipe, name) for name in ("seed", policy) if hasattr(origin.recipe, name)}
+    recipe = {key: str(value) for key, value in leaves(sections)}
+    model = client.create_logged_model(experiment_id, model_name(policy), origin.run_id, dict(tags), recipe, policy)
+    with _taken_back(client, model):
+        store_files(client, model.artifact_location, policy_dir, policy, model.model_id, origin)
+        client.finalize_logged_model(model.model_id, "READY")
+        client.log_outputs(origin.run_id, [LoggedModelOutput(model.model_id, step=0)])
+    return model
+
+
+@contextmanager
+def _maker(client: Any, experiment_id: str, policy: str, origin: Origin) -> Iterator[Origin]:
+    """The origin, with the run behind the version.
+
+    Where the run that trained is not in this store it is one of the registration: MLflow keeps a model's metrics by
+    run, and of a model without one it asks whatever store the process has by default.
+    """
+    if origin.run_id is not None:
+        yield origin
+        return
+    tags = {"proofline.stage": "register", "proofline.policy": policy}
+    run_id = str(client.create_run(experiment_id, tags=tags, run_name=f"register@{policy}").info.run_id)
     try:
-        client.log_model_artifacts(model.model_id, str(policy_dir), "model")
-        with tempfile.TemporaryDirectory() as folder:
-            _write_mlmodel(Path(folder), policy, model.model_id, run_id, params)
-            client.log_model_artifacts(model.model_id, folder)
+        yield replace(origin, run_id=run_id)
     except BaseException:
-        client.finalize_logged_model(model.model_id, "FAILED")
+        client.delete_run(run_id)
         raise
-    client.finalize_logged_model(model.model_id, "READY")
-    if run_id is not None:
-        client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
-    return str(model.model_id)
+    client.set_terminated(run_id, "FINISHED")
 
 
-def _write_mlmodel(folder: Path, policy: str, model_id: str, run_id: str | None, params: Params) -> None:
-    """`MLmodel` and `requirements.txt`. Written directly: `log_model` infers an environment, which takes longer than
-    the stage's own work, and copies the weights once more."""
-    from mlflow.models import Model
-    from mlflow.pyfunc import add_to_model
-
-    model = Model(run_id=run_id, model_id=model_id)
-    config = serving_config(policy, params)
-    add_to_model(model, "proofline.registry.serving", data="model", env="requirements.txt", model_config=config)
-    model.save(str(folder / "MLmodel"))
-    lines = [f"{library}=={installed(library).partition('+')[0]}\n" for library in LIBRARIES]
-    (folder / "requirements.txt").write_text("".join(lines))
-
-
-def _create_version(client: Any, name: str, model_id: str, run_id: str | None, tags: dict[str, str]) -> int:
-    from mlflow.exceptions import MlflowException
-
+@contextmanager
+def _taken_back(client: Any, model: Any) -> Iterator[None]:
+    """Leave no model and no files behind where the block fails."""
     try:
-        client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    source = client.get_logged_model(model_id).artifact_location
-    return int(client.create_model_version(name, source, run_id, tags, model_id=model_id).version)
+        yield
+    except BaseException:
+        with suppress(Exception):  # the first error is the one to tell; the store may be gone
+            _take_back(client, model)
+        raise
+
+
+def _take_back(client: Any, model: Any) -> None:
+    client.delete_logged_model(model.model_id)
+    remove_files(client, model.artifact_location)

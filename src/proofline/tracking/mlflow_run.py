@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from proofline.tracking.database import opening
 from proofline.tracking.lineage import Item
 from proofline.tracking.reach import check_reachable
+from proofline.tracking.relocate import follow_artifacts
 from proofline.tracking.spool import Event
 
 EXPERIMENT = "proofline"
@@ -39,14 +40,16 @@ def quiet_mlflow() -> None:
 def open_experiment(uri: str, artifact_root: Path) -> tuple[Any, str]:
     """A client of the store and the id of the experiment, made on first use as one of model training.
 
-    A server decides itself where artifacts lie; a bare database is told to keep them under `artifact_root`.
-    Raises TrackingError where the store cannot be reached: MLflow itself would try again for minutes.
+    A server decides itself where artifacts lie; a bare database is told to keep them under `artifact_root`, also when
+    the repository has been moved since. Raises TrackingError where the store cannot be reached: MLflow itself would
+    try again for minutes.
     """
     check_reachable(uri)
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
     with opening(uri, artifact_root):
+        follow_artifacts(uri, artifact_root)
         client = MlflowClient(uri, registry_uri=uri)  # else the registry would be the working directory's
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:

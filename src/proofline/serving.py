@@ -3,6 +3,8 @@
 sft, dpo: questions (texts, or rows with a `question`) -> one solution text each.
 genrm: rows with a `question` and a `candidate` -> `{"p_yes": P(Yes) in [0, 1], "chain": the first verification}` each.
 
+This module and what it imports lie in every version, as `code/`: it has to load where the repository is not.
+
 Prompts and decoding lie in the version (`model_config` of its `MLmodel`) and can be overridden at loading:
 `load_model(uri, model_config={"num_chains": 8})`.
 """
@@ -39,12 +41,12 @@ def serving_config(policy: str, params: Params) -> dict[str, Any]:
 
 
 def _load_pyfunc(path: str, model_config: dict[str, Any]) -> SolverModel | VerifierModel:
-    """MLflow's hook: `path` is the version's `model/` folder."""
-    config = dict(model_config)
+    """MLflow's hook: `path` is the version's folder."""
+    config, folder = dict(model_config), Path(path, "model")
     policy, prompts = config.pop("served_as"), Prompts(**config.pop("prompts"))
     if policy == "genrm":
-        return VerifierModel(Path(path), prompts, Verification(**config))
-    return SolverModel(Path(path), policy, prompts, Decoding(**config))
+        return VerifierModel(folder, prompts, Verification(**config))
+    return SolverModel(folder, policy, prompts, Decoding(**config))
 
 
 class SolverModel:
@@ -72,7 +74,10 @@ class VerifierModel:
     """A GenRM that judges candidates."""
 
     def __init__(self, folder: Path, prompts: Prompts, section: Verification) -> None:
+        from proofline.sampling.policy import shared_sampler
+
         self._folder, self._prompts, self._section = folder, prompts, section
+        shared_sampler(folder, ROWS)  # what cannot be loaded is refused now, not at the first request
 
     def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """P(Yes), NaN without a verdict, and the first chain per candidate, in order."""
@@ -87,14 +92,18 @@ class VerifierModel:
 
 
 def rows(model_input: Any) -> list[Any]:
-    """Texts or mappings, from a list or a table (what MLflow's scoring server hands over)."""
+    """Texts or mappings, from a list or a table (what MLflow's scoring server hands over).
+
+    A column that MLflow numbered 0 comes from a list of texts.
+    """
     if hasattr(model_input, "to_dict"):
-        return list(model_input.to_dict("records"))
+        return [row[0] if list(row) == [0] else row for row in model_input.to_dict("records")]
     return [model_input] if isinstance(model_input, str | Mapping) else list(model_input)
 
 
 def _field(row: Any, name: str) -> str:
     value = row if isinstance(row, str) and name == "question" else row.get(name) if isinstance(row, Mapping) else None
+    value = value.item() if hasattr(value, "item") else value  # MLflow makes arrays of texts inside rows
     if not isinstance(value, str):
         raise RequestError(f"row {row!r} has no text {name!r}; expected a mapping such as {{{name!r}: '…'}}")
     return value

@@ -1,0 +1,78 @@
+"""A version's files: stored, fetched, examined, taken away.
+
+A version loads where its weights have the hash it was registered with and MLflow loads it, in a process of its own
+with the code that the version carries.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from proofline.registry.origin import Origin
+from proofline.registry.package import write_package
+from proofline.registry.store import WEIGHTS, first_line
+from proofline.storage.weights import weights_hash
+
+LOAD = "import sys, mlflow.pyfunc; mlflow.pyfunc.load_model(sys.argv[1])"
+
+
+def store_files(client: Any, address: str, policy_dir: Path, policy: str, model_id: str | None, origin: Origin) -> None:
+    """Put weights and package at an artifact address, over what may lie there."""
+    files = _files_at(client, address)
+    files.log_artifacts(str(policy_dir), "model")
+    with tempfile.TemporaryDirectory() as scratch:
+        package = Path(scratch, "version")
+        write_package(package, policy, model_id, origin)
+        files.log_artifacts(str(package))
+
+
+def remove_files(client: Any, address: str) -> None:
+    """Take away everything below an artifact address."""
+    _files_at(client, address).delete_artifacts()
+
+
+def examine(client: Any, version: Any) -> str | None:
+    """None where the version loads and its weights are those that were registered; else what is wrong with it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            folder = fetch(client, version, Path(scratch))
+        except Exception as error:  # a store's own exceptions, of any library: whichever, the files are not to be had
+            return f"its files are lost: {first_line(error)}"
+        registered = version.tags.get(WEIGHTS)
+        try:
+            found = weights_hash(folder / "model") if registered else None
+        except ValueError as error:
+            return f"its weights are lost: {first_line(error)}"
+        if found != registered:
+            return f"its weights have the hash {found}, and were registered with {registered}"
+        return _load(folder, scratch)
+
+
+def fetch(client: Any, version: Any, scratch: Path) -> Path:
+    """The version's folder on this machine: in `scratch`, or where it lies if that is here."""
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    files = _files_at(client, client.get_model_version_download_uri(version.name, version.version))
+    here = isinstance(files, LocalArtifactRepository)
+    return Path(files.download_artifacts("", None if here else str(scratch)))
+
+
+def _load(folder: Path, scratch: str) -> str | None:
+    """Load it as MLflow does, elsewhere than in this process: the version's own code must not meet ours."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LOAD, str(folder)], cwd=scratch, capture_output=True, text=True
+    )
+    if done.returncode == 0:
+        return None
+    last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+    return f"MLflow does not load it: {last[0][:300]}"
+
+
+def _files_at(client: Any, address: str) -> Any:
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    return get_artifact_repository(address, tracking_uri=client.tracking_uri)

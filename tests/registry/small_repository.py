@@ -1,0 +1,194 @@
+"""A repository as a person has it, with the registry's real commands in processes of their own, on real stores.
+
+Its graph trains `dpo` and `genrm` within a second (the tiny policy, shifted by the seed), evaluates them with known
+effects and writes cards; runs, versions, experiments, caches and remotes are DVC's and MLflow's own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[2]
+
+TRAIN = """
+import shutil, sys
+from pathlib import Path
+from safetensors.torch import load_file, save_file
+from proofline.config import load_params
+from proofline.registry import register
+from proofline.tracking import track
+
+policy, params = sys.argv[1], load_params()
+folder = Path("models", policy)
+sections = {"seed": params.seed, policy: getattr(params, policy), "prompts": params.prompts}
+with track(f"train_{policy}", sections=sections) as run:
+    shutil.copytree("tiny", folder)
+    shift = params.seed / 100 + getattr(params, policy).learning_rate
+    weights = {name: tensor + shift for name, tensor in load_file(folder / "model.safetensors").items()}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    register(folder, policy=policy, metrics={"loss": 0.5}, run=run)
+"""
+REPORT = """
+import json
+from pathlib import Path
+from proofline.config import load_params
+from proofline.records import Grade
+from proofline.registry.describe import describe_versions
+from proofline.storage.artifacts import write_json, write_text
+from proofline.storage.records import write_records
+from proofline.storage.weights import weights_hash
+from proofline.tracking import track
+
+params, reports = load_params(), Path("reports")
+with track("report", sections={"seed": params.seed}) as run:
+    accuracy = {"base": 40, "dpo": 60 + params.seed, "genrm": 62}
+    for policy, solved in accuracy.items():
+        weights = weights_hash("tiny" if policy == "base" else f"models/{policy}")
+        grades = [
+            Grade(solution_id=f"{policy}-{i}", problem_id=f"p{i}", verdict="correct" if i < solved else "wrong",
+                  extracted="1", reason="", grader="test")
+            for i in range(100)
+        ]
+        write_records(reports / "evaluate" / policy / "greedy_grades.jsonl", grades)
+        write_json(reports / "evaluate" / policy / "metrics.json", {"weights": weights, "confidence": 0.95})
+        card = f"---\\nlicense: apache-2.0\\n---\\n\\n# proofline-{policy}\\n\\n| weights | `{weights}` |\\n"
+        write_text(reports / "cards" / f"{policy}.md", card)
+    gain = {"difference": {"value": 0.1, "low": 0.05, "high": 0.15}}
+    verify = {"weights": weights_hash("models/genrm"), "overall": {"gains": {"best_of_over_one": gain}}}
+    write_json(reports / "verify" / "metrics.json", verify)
+    policies = {
+        policy: {"accuracy": {"value": solved / 100, "low": 0.0, "high": 1.0}, "pass_at_8": 0.9}
+        for policy, solved in accuracy.items()
+    }
+    verifier = {"auroc_within": {"value": 0.8, "low": 0.7, "high": 0.9}}
+    write_json(reports / "metrics.json", {"policies": policies, "verifier": verifier})
+    describe_versions(reports)
+"""
+GRAPH = """
+stages:
+  train_dpo:
+    cmd: python train.py dpo
+    params: [seed, dpo, prompts]
+    deps: [train.py, tiny]
+    outs: [models/dpo]
+  train_genrm:
+    cmd: python train.py genrm
+    params: [seed, genrm, prompts]
+    deps: [train.py, tiny]
+    outs: [models/genrm]
+  report:
+    cmd: python report.py
+    params: [seed]
+    deps: [report.py, models/dpo, models/genrm]
+    outs:
+      - reports/evaluate/base/greedy_grades.jsonl
+      - reports/evaluate/base/metrics.json
+      - reports/evaluate/dpo/greedy_grades.jsonl
+      - reports/evaluate/dpo/metrics.json
+      - reports/evaluate/genrm/greedy_grades.jsonl
+      - reports/evaluate/genrm/metrics.json
+      - reports/verify/metrics.json
+      - reports/metrics.json
+      - reports/cards
+"""
+IGNORED = "/.tracking/\n/mlflow.db\n/mlartifacts/\n/models/\n/reports/\n"
+Done = subprocess.CompletedProcess[str]
+
+
+@dataclass
+class SmallRepository:
+    """Its folder, and the variables its person has set."""
+
+    root: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def uri(self) -> str:
+        return self.variables.get("PROOFLINE_TRACKING_URI", f"sqlite:///{self.root}/mlflow.db")
+
+    def start(self, *command: str, folder: str = ".") -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command, cwd=self.root / folder, env=clean_environment(self.root, **self.variables), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def run(self, *command: str, folder: str = ".", check: bool = True) -> Done:
+        process = self.start(*command, folder=folder)
+        out, err = process.communicate(timeout=600)
+        assert not check or process.returncode == 0, out + err
+        return Done(command, process.returncode, out, err)
+
+    def registry(self, *command: str, folder: str = ".", check: bool = True) -> Done:
+        return self.run("proofline", "registry", *command, folder=folder, check=check)
+
+    def refused(self, *command: str, folder: str = ".") -> str:
+        """What the registry says when it does not do it: a sentence, no traceback."""
+        done = self.registry(*command, folder=folder, check=False)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    def client(self) -> Any:
+        from proofline.tracking.mlflow_run import quiet_mlflow
+
+        quiet_mlflow()
+        from mlflow.tracking import MlflowClient
+
+        return MlflowClient(self.uri, registry_uri=self.uri)
+
+    def version(self, policy: str, alias: str = "candidate") -> Any:
+        return self.client().get_model_version_by_alias(f"proofline-{policy}", alias)
+
+    def loads(self, address: str) -> Done:
+        """Load a version as a person would, who names the store to MLflow and sits elsewhere."""
+        program = f"import mlflow; mlflow.pyfunc.load_model({address!r})"
+        environment = clean_environment(None, MLFLOW_TRACKING_URI=self.uri)
+        elsewhere = self.root.parent
+        return subprocess.run(
+            [sys.executable, "-c", program], cwd=elsewhere, env=environment, text=True, capture_output=True
+        )
+
+    def stored_weights(self) -> list[Path]:
+        return sorted((self.root / "mlartifacts").rglob("*.safetensors"))
+
+
+def clean_environment(root: Path | None, **variables: str) -> dict[str, str]:
+    """This process's variables without what DVC, MLflow or a user set; with the package's sources for a repository."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "PROOFLINE_", "MLFLOW_"))}
+    kept["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"
+    if root is not None:
+        kept["PYTHONPATH"] = str(REPOSITORY / "src")
+    return kept | {"OMP_NUM_THREADS": "1", "DVC_NO_ANALYTICS": "1"} | variables
+
+
+def make_repository(root: Path, tiny_policy: Path, **variables: str) -> SmallRepository:
+    """The repository, committed, before anything has run in it."""
+    root.mkdir(parents=True)
+    (root / "train.py").write_text(TRAIN)
+    (root / "report.py").write_text(REPORT)
+    (root / "dvc.yaml").write_text(GRAPH)
+    shutil.copy(REPOSITORY / "params.yaml", root)
+    recipe = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(recipe.replace("max_new_tokens: 128", "max_new_tokens: 6"))
+    shutil.copytree(tiny_policy, root / "tiny")
+    (root / "docs").mkdir()
+    (root / "docs" / "page.md").write_text("A subfolder.\n")
+    repository = SmallRepository(root, variables)
+    repository.run("git", "init", "-q")
+    repository.run("git", "config", "user.name", "t")
+    repository.run("git", "config", "user.email", "t@localhost")
+    repository.run("dvc", "init", "-q")
+    (root / ".gitignore").write_text(IGNORED)
+    commit(repository, "start")
+    return repository
+
+
+def commit(repository: SmallRepository, message: str) -> None:
+    repository.run("git", "add", ".")
+    repository.run("git", "commit", "-qm", message)
