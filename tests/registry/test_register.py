@@ -64,7 +64,7 @@ def test_the_candidate_names_its_weights_run_seed_and_metrics(store: Any, run_id
     (made,) = [out for out in client.get_run(run_id).outputs.model_outputs if out.model_id in version.source]
     model = client.get_logged_model(made.model_id)
     assert {metric.key: metric.value for metric in model.metrics} == {"loss": 0.25, "pass_at_1": 0.5}
-    assert model.params["sft.learning_rate"] == str(load_params(ROOT / "params.yaml").sft.learning_rate)
+    assert model.params["sft.learning_rate"] == str(load_params(EMBEDDED).sft.learning_rate)
 
 
 def test_a_policy_is_loaded_by_alias_and_solves(registered: Any, named: None) -> None:
