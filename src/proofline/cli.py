@@ -9,11 +9,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from proofline.certificate.commands import add_certificate_commands
 from proofline.config.checkout import run_in_own_checkout
 from proofline.config.failures import explained
 from proofline.registry.commands import add_registry_commands
+
+if TYPE_CHECKING:
+    from proofline.config import Environment, Params
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,9 +105,26 @@ def run_check(options: argparse.Namespace) -> None:
         )
     for edit in edits:
         print(f"  edited {edit}")
+    show_processor(params, environment)
     print("execution:")
     for name, value in environment:
         print(f"  {name}: {value}")
+
+
+def show_processor(params: Params, environment: Environment) -> None:
+    """What computes here, and whether it has instructions for the recipe's number formats. Raises SlowFormatError."""
+    from proofline.config.processor import cpu_model, instruction_sets
+    from proofline.launch.instructions import settle
+    from proofline.launch.probe import gflops, refuse_slow_format
+
+    formats = {getattr(params, section).precision for section in ("sft", "dpo", "genrm")}
+    for precision in formats:
+        settle(environment, precision)
+    print(f"processor: {cpu_model()} ({', '.join(instruction_sets()) or 'instruction sets unknown'})")
+    print(f"  {environment.threads} threads; one multiplies {gflops('fp32'):.0f} GFLOP/s in fp32, measured just now")
+    if environment.launcher != "ray" and not environment.slow_formats:  # a cluster's nodes are asked themselves
+        for precision in formats:
+            refuse_slow_format(precision)
 
 
 def run_profile_use(options: argparse.Namespace) -> None:

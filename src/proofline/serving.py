@@ -103,7 +103,9 @@ def rows(model_input: Any) -> list[Any]:
 
 def _field(row: Any, name: str) -> str:
     value = row if isinstance(row, str) and name == "question" else row.get(name) if isinstance(row, Mapping) else None
-    value = value.item() if hasattr(value, "item") else value  # MLflow makes arrays of texts inside rows
+    value = (
+        value.item() if value is not None and hasattr(value, "item") else value
+    )  # MLflow makes arrays of texts inside rows
     if not isinstance(value, str):
         raise RequestError(f"row {row!r} has no text {name!r}; expected a mapping such as {{{name!r}: '…'}}")
     return value

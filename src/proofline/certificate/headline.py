@@ -46,9 +46,9 @@ def headline_metrics(lock: Lock, files: Mapping[str, Entry]) -> dict[str, Measur
                 name = name.format(most=report.get("num_samples"))
                 bounds = _lookup(report.get("overall"), name)
                 if isinstance(bounds, dict) and {"value", "low", "high"} <= set(bounds):
-                    three = (_number(bounds[key]) for key in ("value", "low", "high"))
+                    value, low, high = (_number(bounds[key]) for key in ("value", "low", "high"))
                     found[f"{stage.name}.{name.removesuffix('.difference')}"] = Measured(
-                        stage.name, *three, float(report.get("confidence", 0.95))
+                        stage.name, value, low, high, float(report.get("confidence", 0.95))
                     )
     return found
 

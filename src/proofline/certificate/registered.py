@@ -19,7 +19,7 @@ from proofline.certificate.manifest import WEIGHTS, Entry
 from proofline.certificate.show import as_markdown, summary
 from proofline.config.environment import load_environment, repository_root
 from proofline.registry.fetched import fetch_version
-from proofline.registry.register import open_registry
+from proofline.registry.store import open_registry
 from proofline.tracking.mlflow_run import MlflowRun
 
 TAG, RUN_TAG = "proofline.certificate", "proofline.certificate_run"

@@ -66,7 +66,7 @@ def summary(predicate: dict[str, Any]) -> str:
 
 
 def _metric_rows(predicate: dict[str, Any]) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for test in predicate["metrics"]["tests"]:
         a, b = (math.nan if test[side] is None else test[side] for side in ("committed", "reproduced"))
         numbers = (f"{100 * a:.1f}", f"{100 * b:.1f}", f"{100 * (b - a):+.1f}", f"{100 * test['bound']:.1f}")

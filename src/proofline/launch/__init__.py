@@ -4,6 +4,7 @@ run.py         `launch`: one function in every process; `spread`: shards of a li
 work.py        what one process does: takes its job, checks how many take part, calls the function
 instructions.py  which CPU instructions they use, so that other machines get the same bits
 processes.py   one function in several processes of this machine (launcher `accelerate`)
+probe.py       how fast the processor is in a number format
 pool.py        shards of a list over processes of this machine
 cluster.py     a Ray cluster for the duration of a stage (launcher `ray`)
 ray.py         one function in every worker of it

@@ -25,12 +25,14 @@ def launch(function: Callable[..., Result], run: Run, environment: Environment, 
 
     The function finds its peers through torch.distributed. If processes die, all are started again, `restarts` times:
     a function that keeps checkpoints goes on from its last one. A ValueError is the user's and ends it at once.
-    `precision`: the number format it multiplies in. Raises LaunchError where fewer processes take part than were asked
+    `precision`: the number format it multiplies in; SlowFormatError where a process has no instructions for it and the
+    environment does not allow that. Raises LaunchError where fewer processes take part than were asked
     for, or they died too often.
     """
     refuse_company()
     settle(environment, precision)
-    job = Job(function, environment.processes, environment.threads_each, run)
+    held_to = "fp32" if environment.slow_formats else precision
+    job = Job(function, environment.processes, environment.threads_each, run, held_to)
     if environment.launcher == "ray":
         from proofline.launch.ray import run_workers
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from proofline.launch.probe import refuse_slow_format
 from proofline.tracking import NullRun, Run
 from proofline.tracking.progress import heartbeat
 
@@ -49,6 +50,8 @@ class Job:
     """CPU threads of each."""
     run: Run
     """Where rank 0 reports to."""
+    precision: str = "fp32"
+    """Number format that its processor must have instructions for."""
 
 
 def rank() -> int:
@@ -74,6 +77,7 @@ def work(job: Job) -> Any:
             f"{job.processes} processes were asked for and {world_size()} take part. Nothing was computed. {BY_ITSELF}"
         )
     take_place(job.threads)
+    refuse_slow_format(job.precision)
     if world_size() == 1 or rank() > 0:
         return job.function(run=job.run if rank() == 0 else NullRun())
     # The stage's own heartbeat cannot see into this process.

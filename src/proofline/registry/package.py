@@ -59,11 +59,13 @@ def closure() -> tuple[list[Path], list[str]]:
     """The files of this package that serving imports, and the distributions beyond it, both sorted."""
     finder = ModuleFinder(path=[str(SOURCES)])
     finder.import_hook(LOADER)
-    files = [Path(module.__file__) for module in finder.modules.values() if module.__file__]
+    paths = [getattr(module, "__file__", None) for module in finder.modules.values()]
     foreign = {name.partition(".")[0] for name in finder.badmodules} - sys.stdlib_module_names - {"proofline"}
     known = packages_distributions()
     libraries = {name for module in foreign for name in known.get(module, [])}
-    return sorted(files), sorted(libraries | {"mlflow", "safetensors", "tokenizers"}, key=str.lower)
+    return sorted(Path(path) for path in paths if path), sorted(
+        libraries | {"mlflow", "safetensors", "tokenizers"}, key=str.lower
+    )
 
 
 def _signature(policy: str) -> Any:

@@ -55,7 +55,7 @@ def rollback(client: Any, policy: str) -> int:
     entries = history(client, policy)
     known, current = last_number(client, policy), aliases(client, policy).get(CHAMPION)
     alive = {int(version.version): version for version in versions(client, policy)}
-    passed_over = []
+    passed_over: list[tuple[int, str]] = []
     for number in reversed(below(champions(entries), current)):
         wrong = examine(client, alive[number]) if number in alive else "deleted"
         if wrong is None:

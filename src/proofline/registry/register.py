@@ -119,7 +119,7 @@ def _new_version(
         log_model_metrics(client, model.model_id, origin.run_id, metrics)
         create_model(client, name, ABOUT.get(policy, ""))
         made = client.create_model_version(name, model.artifact_location, origin.run_id, tags, model_id=model.model_id)
-    first = by_weights(client, policy, weights)
+    first = by_weights(client, policy, weights) or made
     if first.version != made.version:
         client.delete_model_version(name, made.version)
         _take_back(client, model)

@@ -138,12 +138,12 @@ def model_metrics(client: Any, model_id: str) -> dict[str, float]:
     return {metric.key: metric.value for metric in sorted(metrics, key=lambda metric: metric.timestamp)}
 
 
-def log_model_metrics(client: Any, model_id: str, run_id: str, metrics: Mapping[str, float]) -> None:
+def log_model_metrics(client: Any, model_id: str, run_id: str | None, metrics: Mapping[str, float]) -> None:
     """Metrics of a logged model, which MLflow keeps by run: none where that was deleted. What the model has already is
     not logged again."""
     from mlflow.entities import Metric
 
-    if client.get_run(run_id).info.lifecycle_stage != "active":
+    if run_id is None or client.get_run(run_id).info.lifecycle_stage != "active":
         return
     known = model_metrics(client, model_id)
     now = time.time_ns() // 1_000_000

@@ -11,11 +11,12 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, MutableSequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 EVERY_SECONDS = 10.0
-_counts: MutableSequence[int] = [0, 0]
+_counts: Any = [0, 0]
 """Samples finished, tokens drawn."""
 _status: Callable[[], str] = lambda: "at work"  # noqa: E731 - replaced by `doing`
 
@@ -34,11 +35,11 @@ def count(samples: int = 0, tokens: int = 0) -> None:
 
 def counted() -> tuple[int, int]:
     """Samples and tokens so far, of this process and of those that share its counts."""
-    return _counts[0], _counts[1]
+    return sum(_counts[::2]), sum(_counts[1::2])
 
 
-def share(counts: MutableSequence[int]) -> None:
-    """Count into another sequence: memory that processes share, each with two places of its own."""
+def share(counts: Any) -> None:
+    """Count into another mutable sequence: memory that processes share, each with two places of its own."""
     global _counts
     _counts = counts
 
