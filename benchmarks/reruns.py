@@ -1,4 +1,4 @@
-"""How much do trainings by one recipe differ when nothing but rounding does? `proofline certify` under other executions.
+"""How much do trainings by one recipe differ when only rounding does? `proofline certify` under other executions.
 
     python benchmarks/reruns.py [--only NAME ...] [--revision REV] [--keep DIR]
 

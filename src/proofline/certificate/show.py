@@ -60,7 +60,8 @@ def summary(predicate: dict[str, Any]) -> str:
     faults = f", {len(predicate['faults'])} faults" if predicate["faults"] else ""
     return (
         f"Commit {predicate['source']['commit'][:12]}, {which}: **{predicate['verdict']}**{faults} "
-        f"({found} of {len(predicate['artefacts'])} artefacts), on {processor}, GPUs {gpus}, {predicate['finished'][:10]}."
+        f"({found} of {len(predicate['artefacts'])} artefacts), on {processor}, GPUs {gpus}, "
+        f"{predicate['finished'][:10]}."
     )
 
 
