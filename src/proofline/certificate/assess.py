@@ -64,12 +64,14 @@ def assess(commit: Commit, folder: Path, store: Store) -> Assessment:
     reproduced = {out: describe_out(folder, out) for out in outs}
     comparisons = {out: _compare(lock, again, out, committed[out], reproduced[out]) for out in outs}
     training = trainings(lock, reproduced)
-    tests = _tests(commit, lock, training, committed, reproduced, folder)
+    sides = _headlines(lock, training, committed, reproduced)
+    grades, published = _grades(sides[0], committed, folder)
+    tests = compare_metrics(*sides, known_reruns(commit, lock), grades)
     by_stage: dict[str, list[MetricTest]] = defaultdict(list)
     for test in tests:
         by_stage[test.metric.partition(".")[0]].append(test)
     faults = [
-        *lock_faults(commit, lock), *_stage_faults(lock, again), *store.faults,
+        *lock_faults(commit, lock), *_stage_faults(lock, again), *store.faults, *published,
         *([] if manifest is None else manifest_faults(manifest, lock)), *_row_faults(manifest, committed),
     ]  # fmt: skip
     return Assessment(
@@ -93,17 +95,18 @@ def _compare(lock: Lock, again: Lock, out: str, committed: Committed, reproduced
     return compare_outs(committed.files, reproduced)
 
 
-def _tests(
-    commit: Commit, lock: Lock, training: set[str], committed: Mapping[str, Committed],
-    reproduced: Mapping[str, Entries], folder: Path,
-) -> list[MetricTest]:  # fmt: skip
-    """Of the headline metrics that a training can move."""
-    sides = (
-        headline_metrics(lock, {path: entry for one in committed.values() for path, entry in one.files.items()}),
-        headline_metrics(lock, {path: entry for files in reproduced.values() for path, entry in files.items()}),
-    )
-    here, there = ({n: m for n, m in side.items() if lock.upstream(m.stage) & training} for side in sides)
-    return compare_metrics(here, there, known_reruns(commit, lock), dict(_grades(here, committed, folder)))
+def _headlines(
+    lock: Lock, training: set[str], committed: Mapping[str, Committed], reproduced: Mapping[str, Entries]
+) -> tuple[dict[str, Measured], dict[str, Measured]]:
+    """The headline metrics that a training can move, of both sides."""
+    here = {path: entry for one in committed.values() for path, entry in one.files.items()}
+    there = {path: entry for files in reproduced.values() for path, entry in files.items()}
+
+    def moved(files: Entries) -> dict[str, Measured]:
+        measured = headline_metrics(lock, files)
+        return {name: one for name, one in measured.items() if lock.upstream(one.stage) & training}
+
+    return moved(here), moved(there)
 
 
 def known_reruns(commit: Commit, lock: Lock) -> list[dict[str, float]]:
@@ -113,19 +116,29 @@ def known_reruns(commit: Commit, lock: Lock) -> list[dict[str, float]]:
     return [run["metrics"] for run in reruns.get("runs", [])] if reruns.get("recipe") == lock.recipe else []
 
 
+Grades = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
 def _grades(
     metrics: Mapping[str, Measured], committed: Mapping[str, Committed], folder: Path
-) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
-    """Right or wrong, problem by problem, where both sides' greedy grades are at hand."""
+) -> tuple[Grades, list[str]]:
+    """Right or wrong, problem by problem, where both sides' greedy grades are at hand; published shares that are not
+    those of their grades."""
+    found: Grades = {}
+    faults = []
     for name, measured in metrics.items():
         out = f"reports/evaluate/{measured.stage.partition('@')[2]}/greedy_grades.jsonl"
-        if name.endswith(".greedy_accuracy") and out in committed and out in committed[out].places:
-            one, other = (
-                {grade.problem_id: grade.verdict == "correct" for grade in read_records(path, Grade)}
-                for path in (committed[out].places[out], folder / out)
-            )
-            if one.keys() == other.keys():
-                yield name, (np.array(list(one.values())), np.array([other[problem] for problem in one]))
+        if not name.endswith(".greedy_accuracy") or out not in committed or out not in committed[out].places:
+            continue
+        one, other = (
+            {grade.problem_id: grade.verdict == "correct" for grade in read_records(path, Grade)}
+            for path in (committed[out].places[out], folder / out)
+        )
+        if abs((share := sum(one.values()) / max(len(one), 1)) - measured.value) > 1e-9:
+            faults.append(f"{name} is published as {measured.value:.6g}, the committed {out} makes it {share:.6g}")
+        if one and one.keys() == other.keys():
+            found[name] = np.array(list(one.values())), np.array([other[problem] for problem in one])
+    return found, faults
 
 
 def _stage_faults(lock: Lock, again: Lock) -> Iterator[str]:

@@ -14,9 +14,9 @@ from proofline.certificate.assess import Assessment, assess
 from proofline.certificate.check import lock_faults, locked, manifest_faults, manifest_of
 from proofline.certificate.commit import Commit, CommitError, read_commit
 from proofline.certificate.machine import describe_machine
-from proofline.certificate.registered import Version, covered_versions, stored_weights
+from proofline.certificate.registered import Version, covered_versions, examine, models
 from proofline.certificate.reproduce import reproduce
-from proofline.certificate.statement import make_statement
+from proofline.certificate.statement import make_statement, subjects
 from proofline.certificate.stored import open_store
 
 
@@ -48,12 +48,15 @@ def certify(root: Path, revision: str, stages: Sequence[str] = (), keep: Path | 
         seconds = time.monotonic() - started
         print("certify: comparing", flush=True)
         found = assess(commit, folder, open_store(root, scratch / "fetched"))
-    files = {path: entry for one in found.committed.values() for path, entry in one.files.items()}
-    versions = covered_versions(files)
+    certified = subjects(found)
+    versions = covered_versions(certified)
+    found.faults.extend(fault for version in versions if (fault := examine(version, certified)))
     manifest = manifest_of(commit)
     machines = (manifest.environment if manifest else None, describe_machine(root))
-    digests = {version.subject: stored_weights(version) for version in versions}
-    return Certified(make_statement(commit, found, machines, digests, stages, seconds), found, versions)
+    weights = dict(models(certified).values())
+    registered = {version.subject: weights[version.weights] for version in versions}
+    statement = make_statement(commit, found, machines, certified | registered, stages, seconds)
+    return Certified(statement, found, versions)
 
 
 def early_faults(commit: Commit) -> list[str]:

@@ -4,7 +4,8 @@ A stage is a function of what it reads, up to rounding. So its outs must decide 
 does not, or it is a training, whose weights rounding changes in every bit. From there on:
 
 - weights that differ are judged by what they do: the worst class among the outs of the evaluation that reads them;
-- rows and numbers that differ are equivalent where the headline metrics are that depend on them;
+- rows and numbers that differ are equivalent where the headline metrics are that depend on them; an evaluation's
+  numbers only where its rows differ too;
 - a text or picture takes the worst class of what it was made of.
 
 A training is a stage that writes weights and reads what another stage wrote: the base, which reads nothing, is none.
@@ -95,7 +96,13 @@ class Classifier:
             return Class.DIFFERENT, comparison.reason
         if not self._excused(stage):
             return Class.DIFFERENT, f"{comparison.reason}; nothing that {stage.name} reads differs"
+        if stage.name in self.evaluations and not self._rows_differ(stage):
+            return Class.DIFFERENT, f"{comparison.reason}; the rows that it sums up decide the same"
         return self._by_headline(stage, comparison.reason)
+
+    def _rows_differ(self, stage: Stage) -> bool:
+        rows = [self.comparisons[out] for out in stage.outs if out.endswith(".jsonl")]
+        return not rows or any(one.known == Class.DIFFERENT for one in rows)
 
     def _made_of(self, stage: Stage, comparison: Comparison) -> tuple[Class, str]:
         """A file that only its bytes describe."""

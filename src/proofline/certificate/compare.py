@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,14 +65,16 @@ def _compare(path: str, committed: Entry, reproduced: Entry, in_model: bool) -> 
     if committed.md5 == reproduced.md5:
         return Comparison(Class.IDENTICAL, "")
     if in_model and not path.endswith(WEIGHTS):
-        return Comparison(Class.DIFFERENT, f"{path}: other bytes, and no training writes it", excusable=False)
+        return Comparison(
+            Class.DIFFERENT, f"{PurePosixPath(path).name}: other bytes, and no training writes it", excusable=False
+        )
     if committed.rows is not None and reproduced.rows is not None:
         found = compare_rows(committed.rows, reproduced.rows)
     elif committed.values is not None and reproduced.values is not None:
         found = compare_values(committed.values, reproduced.values)
     else:
         found = Comparison(None, "other bytes")
-    return found._replace(reason=f"{path}: {found.reason}")
+    return found._replace(reason=f"{PurePosixPath(path).name}: {found.reason}")
 
 
 def compare_rows(committed: Rows, reproduced: Rows) -> Comparison:

@@ -9,19 +9,27 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from proofline.certificate.manifest import WEIGHTS, Entry
+from proofline.certificate.manifest import WEIGHTS
 from proofline.certificate.show import as_markdown, summary
 from proofline.config.environment import load_environment, repository_root
+<<<<<<< HEAD
 from proofline.registry.fetched import fetch_version
 from proofline.registry.store import open_registry
+=======
+from proofline.registry.fetched import FetchError, fetch_version
+from proofline.registry.register import open_registry
+>>>>>>> certify
 from proofline.tracking.mlflow_run import MlflowRun
 
+REGISTERED = "models:/"
+"""How subjects that are registered versions begin."""
 TAG, RUN_TAG = "proofline.certificate", "proofline.certificate_run"
 
 
@@ -33,10 +41,12 @@ class Version:
     number: str
     weights: str
     """As its tag has them."""
+    attached: bool = False
+    """Does it carry a certificate?"""
 
     @property
     def subject(self) -> str:
-        return f"models:/{self.name}/{self.number}"
+        return f"{REGISTERED}{self.name}/{self.number}"
 
 
 def has_store() -> bool:
@@ -45,66 +55,78 @@ def has_store() -> bool:
     return not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).is_file()
 
 
-def covered_versions(files: Mapping[str, Entry]) -> list[Version]:
-    """The versions whose tag names the weights of one of these model files' folders."""
+def covered_versions(digests: Mapping[str, str]) -> list[Version]:
+    """The versions whose tag names the weights of a model among these files (SHA-256 by path)."""
     if not has_store():
         return []
-    certified = set(weights_by_folder(files).values())
+    certified = {weights for weights, _ in models(digests).values()}
+    return [version for version in _all_versions() if version.weights in certified]
+
+
+def examine(version: Version, digests: Mapping[str, str]) -> str | None:
+    """None where the registry holds the certified weights under this version; else a sentence of what it holds."""
+    wanted = dict(models(digests).values())[version.weights]
+    try:
+        found = stored_weights(version)
+    except FetchError as error:
+        return str(error)
+    return None if found == wanted else f"{version.subject} holds weights {found}, the certified ones are {wanted}"
+
+
+def check_registry(subjects: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Faults and notes: every version here that claims certified weights holds them, and so does every version that
+    the certificate names, if it was attached here."""
+    named = [name for name in subjects if name.startswith(REGISTERED)]
+    if not has_store():
+        return [], ["no registry here: no version was looked at"]
+    files = {name: sha256 for name, sha256 in subjects.items() if not name.startswith(REGISTERED)}
+    here = {version.subject: version for version in _all_versions()}
+    claiming = covered_versions(files)
+    faults = [fault for version in claiming if (fault := examine(version, files))]
+    others = [name for name in named if name not in {version.subject for version in claiming}]
+    marked = [name for name in others if name in here and here[name].attached]
+    faults += [f"{name} had a certificate attached, and now claims weights {here[name].weights}" for name in marked]
+    notes = [f"{name} is not in this registry, or is another" for name in others if name not in marked]
+    return faults, [*notes, f"{len(claiming)} registered versions claim certified weights and were compared"]
+
+
+def models(digests: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """By folder: what `storage.weights.weights_hash` says of it, and one SHA-256 for its weight files."""
+    folders: dict[str, dict[str, str]] = defaultdict(dict)
+    for path in sorted(one for one in digests if one.endswith(WEIGHTS)):
+        folders[str(PurePosixPath(path).parent)][PurePosixPath(path).name] = digests[path]
+    return {folder: (_weights_hash(files), _one_digest(files)) for folder, files in folders.items()}
+
+
+def stored_weights(version: Version) -> str:
+    """One SHA-256 for the weight files that the registry holds for a version. Raises FetchError."""
+    client, _ = open_registry()
+    with TemporaryDirectory() as folder:
+        files = sorted(fetch_version(client, version.name, version.number, Path(folder)).rglob(f"*{WEIGHTS}"))
+        return _one_digest({file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files})
+
+
+def _all_versions() -> list[Version]:
     client, _ = open_registry()
     found = [
-        Version(one.name, str(one.version), one.tags.get("proofline.weights", ""))
-        for one in client.search_model_versions(max_results=1000)
+        Version(one.name, str(one.version), one.tags.get("proofline.weights", ""), RUN_TAG in one.tags)
+        for one in client.search_model_versions(max_results=10_000)
     ]
-    return sorted((one for one in found if one.weights in certified), key=lambda one: (one.name, int(one.number)))
+    return sorted(found, key=lambda one: (one.name, int(one.number)))
 
 
-def weights_by_folder(files: Mapping[str, Entry]) -> dict[str, str]:
-    """What `storage.weights.weights_hash` says of each model folder, from its files' SHA-256 alone."""
-    folders: dict[str, list[tuple[str, str]]] = {}
-    for path, entry in sorted(files.items()):
-        if path.endswith(WEIGHTS):
-            place = PurePosixPath(path)
-            folders.setdefault(str(place.parent), []).append((place.name, entry.sha256))
-    return {folder: _weights_hash(names) for folder, names in folders.items()}
-
-
-def _weights_hash(files: Iterable[tuple[str, str]]) -> str:
+def _weights_hash(files: Mapping[str, str]) -> str:
     digest = hashlib.sha256()
-    for name, sha256 in files:
+    for name, sha256 in files.items():
         digest.update(name.encode() + b"\0" + bytes.fromhex(sha256))
     return digest.hexdigest()[:16]
 
 
-def stored_weights(version: Version) -> str:
-    """SHA-256 of the weights that the registry holds for a version; of several files, that of their digests.
-
-    Raises RegistryError where they cannot be had.
-    """
-    client, _ = open_registry()
-    with TemporaryDirectory() as folder:
-        files = sorted(fetch_version(client, version.name, version.number, Path(folder)).rglob(f"*{WEIGHTS}"))
-        digests = [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
-    return combined(digests)
-
-
-def combined(digests: list[tuple[str, str]]) -> str:
-    """One digest of a model's weight files: that of the only one, or of the listing of all."""
-    if len(digests) == 1:
-        return digests[0][1]
-    return hashlib.sha256("".join(f"{sha256}  {name}\n" for name, sha256 in digests).encode()).hexdigest()
-
-
-def expected_weights(files: Mapping[str, Entry]) -> dict[str, str]:
-    """The same digest by the weights' name, of the certified files."""
-    names = weights_by_folder(files)
-    return {
-        weights: combined([(PurePosixPath(p).name, e.sha256) for p, e in sorted(files.items()) if _is_in(p, folder)])
-        for folder, weights in names.items()
-    }
-
-
-def _is_in(path: str, folder: str) -> bool:
-    return path.endswith(WEIGHTS) and str(PurePosixPath(path).parent) == folder
+def _one_digest(files: Mapping[str, str]) -> str:
+    """That of the only file, or of the listing of several as `sha256sum` prints it."""
+    if len(files) == 1:
+        return next(iter(files.values()))
+    return hashlib.sha256("".join(f"{sha256}  {name}\n" for name, sha256 in files.items()).encode()).hexdigest()
 
 
 def record(statement: dict[str, Any], document: dict[str, Any], versions: Iterable[Version]) -> str:

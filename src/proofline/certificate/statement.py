@@ -27,15 +27,15 @@ PREDICATE = "urn:proofline:reproduction:v1"
 
 def make_statement(
     commit: Commit, found: Assessment, machines: tuple[Mapping[str, str] | None, Mapping[str, str]],
-    versions: Mapping[str, str], stages: Sequence[str], seconds: float,
+    digests: Mapping[str, str], stages: Sequence[str], seconds: float,
 ) -> dict[str, Any]:  # fmt: skip
-    """`machines`: the committed results' (None: unknown) and this one. `versions`: weights' SHA-256 by registered
+    """`machines`: the committed results' (None: unknown) and this one. `digests`: SHA-256 by file and by registered
     version. `stages`: those that were asked for, none for all."""
     lock, again = found.lock, found.reproduced_lock
     there, here = machines
     return {
         "_type": TYPE,
-        "subject": _subjects(found, versions),
+        "subject": [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in sorted(digests.items())],
         "predicateType": PREDICATE,
         "predicate": {
             "verdict": str(found.rank),
@@ -66,13 +66,13 @@ def make_statement(
     }
 
 
-def _subjects(found: Assessment, versions: Mapping[str, str]) -> list[dict[str, Any]]:
+def subjects(found: Assessment) -> dict[str, str]:
     """Committed files whose SHA-256 is known: of the file itself, its manifest entry, or an identical reproduction."""
     digests = {path: entry.sha256 for one in found.committed.values() for path, entry in one.files.items()}
     for out, files in found.reproduced.items():
         if found.lock.outs[out] == found.reproduced_lock.outs[out]:
             digests |= {path: entry.sha256 for path, entry in files.items()}
-    return [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in sorted({**digests, **versions}.items())]
+    return digests
 
 
 def _artefacts(found: Assessment) -> list[dict[str, Any]]:

@@ -21,11 +21,8 @@ from proofline.certificate.equivalence import PAIRED, MetricTest, compare_metric
 from proofline.certificate.headline import headline_metrics
 from proofline.certificate.lock import Lock
 from proofline.certificate.manifest import MANIFEST, Entry, Manifest, json_md5
-from proofline.certificate.registered import Version, has_store, stored_weights
+from proofline.certificate.registered import REGISTERED, check_registry
 from proofline.certificate.statement import PREDICATE, TYPE
-from proofline.registry.fetched import FetchError
-
-REGISTERED = "models:/"
 
 
 class CertificateError(ValueError):
@@ -64,7 +61,9 @@ def verify(statement: dict[str, Any], commit: Commit, root: Path) -> Findings:
         else:
             findings.faults += [*manifest_faults(manifest, lock), *_subject_faults(subjects, manifest)]
         _look_at_files(findings, subjects, lock, root)
-        _ask_registry(findings, subjects)
+        faults, notes = check_registry(subjects)
+        findings.faults += faults
+        findings.notes += notes
     except (KeyError, TypeError, AttributeError) as error:
         raise CertificateError(
             f"not a whole certificate: {type(error).__name__} {error}; it was cut or changed"
@@ -175,22 +174,3 @@ def _look_at_files(findings: Findings, subjects: dict[str, str], lock: Lock, roo
             )
     files = sum(not name.startswith(REGISTERED) for name in subjects)
     findings.notes.append(f"{len(present)} of {files} certified files are in the working tree and were compared")
-
-
-def _ask_registry(findings: Findings, subjects: dict[str, str]) -> None:
-    """The versions that it covers, as the registry holds them."""
-    versions = [name for name in subjects if name.startswith(REGISTERED)]
-    if versions and not has_store():
-        findings.notes.append(f"no registry here: {', '.join(versions)} not compared")
-        return
-    for name in versions:
-        model, _, number = name.removeprefix(REGISTERED).rpartition("/")
-        try:
-            found = stored_weights(Version(model, number, ""))
-        except FetchError as error:
-            findings.faults.append(str(error))
-            continue
-        if found != subjects[name]:
-            findings.faults.append(
-                f"{name}: the registry holds weights {found}, the certified ones are {subjects[name]}"
-            )
