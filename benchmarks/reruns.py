@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""How much do trainings by one recipe differ when nothing but rounding does? `proofline certify` under other settings.
-=======
 """How much do trainings by one recipe differ when only rounding does? `proofline certify` under other executions.
->>>>>>> certify
 
     python benchmarks/reruns.py [--only NAME ...] [--revision REV] [--keep DIR]
 

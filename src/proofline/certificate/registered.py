@@ -19,13 +19,8 @@ from typing import Any
 from proofline.certificate.manifest import WEIGHTS
 from proofline.certificate.show import as_markdown, summary
 from proofline.config.environment import load_environment, repository_root
-<<<<<<< HEAD
-from proofline.registry.fetched import fetch_version
-from proofline.registry.store import open_registry
-=======
 from proofline.registry.fetched import FetchError, fetch_version
-from proofline.registry.register import open_registry
->>>>>>> certify
+from proofline.registry.store import open_registry
 from proofline.tracking.mlflow_run import MlflowRun
 
 REGISTERED = "models:/"
