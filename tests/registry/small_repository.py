@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from checkout import EMBEDDED
+
 REPOSITORY = Path(__file__).parents[2]
 
 TRAIN = """
@@ -179,7 +181,7 @@ def make_repository(root: Path, tiny_policy: Path, **variables: str) -> SmallRep
     (root / "train.py").write_text(TRAIN)
     (root / "report.py").write_text(REPORT)
     (root / "dvc.yaml").write_text(GRAPH)
-    shutil.copy(REPOSITORY / "params.yaml", root)
+    shutil.copy(EMBEDDED, root / "params.yaml")
     recipe = (root / "params.yaml").read_text()
     (root / "params.yaml").write_text(recipe.replace("max_new_tokens: 128", "max_new_tokens: 6"))
     shutil.copytree(tiny_policy, root / "tiny")

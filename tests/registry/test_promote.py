@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkout import EMBEDDED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -269,7 +270,7 @@ def test_what_does_not_load_is_no_champion_and_no_way_back(
     client: Any, shifted: Callable[[float], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Neither by a reason nor by a roll-back; registered again it is."""
-    params = load_params(ROOT / "params.yaml")
+    params = load_params(EMBEDDED)
     folders = {number: shifted(number / 10) for number in (1, 2, 3)}
     for folder in folders.values():
         register_version(folder, "sft", {}, None, params)
