@@ -5,7 +5,7 @@ SHELL := /bin/bash
 # the folder's name may hold anything but a colon.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: setup repro test lint format ui clean
+.PHONY: setup repro test committed lint format ui clean
 
 setup: .venv/.installed
 
@@ -26,6 +26,10 @@ lint: setup
 
 test: lint
 	pytest
+
+# For the authors: README, its pictures and the manifest are those of the committed lock, whatever lies here.
+committed: setup
+	proofline readme --check
 
 format: setup
 	ruff check --fix .
