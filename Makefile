@@ -1,11 +1,12 @@
 # make setup    the environment, in .venv          make test   every check: lint, types, tests
 # make repro    the whole experiment: every number  make ui     compare its runs in MLflow
+# make committed  what is committed belongs together: lock, manifest, README, pictures; needs no results
 SHELL := /bin/bash
 BIN := $(CURDIR)/.venv/bin
 # Stage commands and tests say `python`: they get the environment's, activated or not.
 export PATH := $(BIN):$(PATH)
 
-.PHONY: setup repro test lint format ui clean
+.PHONY: setup repro test committed lint format ui clean
 
 setup: .venv/.installed
 
@@ -26,6 +27,9 @@ lint: setup
 
 test: lint
 	pytest
+
+committed: setup
+	proofline manifest --check
 
 format: setup
 	ruff check --fix .

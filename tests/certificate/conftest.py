@@ -22,8 +22,9 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 @pytest.fixture
 def repository(reproduced: Repository, tmp_path: Path) -> Repository:
-    """A copy with its cache and its results, to be changed."""
-    shutil.copytree(reproduced.root, tmp_path / "copy", symlinks=True)
+    """A copy with its cache and its results and no runs yet, to be changed."""
+    left = shutil.ignore_patterns("mlflow.db*", "mlartifacts")
+    shutil.copytree(reproduced.root, tmp_path / "copy", symlinks=True, ignore=left)
     return Repository(tmp_path / "copy")
 
 

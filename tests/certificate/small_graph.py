@@ -139,7 +139,9 @@ class Repository:
 
     def commit(self, message: str) -> str:
         self.run("git", "add", "-A")
-        self.run("git", "-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "-qm", message)
+        self.run(
+            "git", "-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "-q", "--allow-empty", "-m", message
+        )
         return self.run("git", "rev-parse", "HEAD").stdout.strip()
 
     def edit(self, path: str, old: str, new: str) -> None:

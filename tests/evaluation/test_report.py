@@ -1,15 +1,13 @@
-"""The stages judge and report on an invented study: tables, plots, cards, and the README made of them."""
+"""The stages judge and report on an invented study: tables, plots, cards."""
 
 import json
 import re
 import runpy
-import shutil
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from invented import ABILITY, composed, invent, write_study
-from proofline.evaluation.readme import BEGIN, END, ReadmeError, check_readme, write_readme
 from ruamel.yaml import YAML
 
 from proofline.evaluation.metrics import scalars
@@ -130,39 +128,3 @@ def test_real_benchmarks_and_hopeless_policies(tmp_path: Path) -> None:
     assert "loses to" not in text
     assert "no problem has both" in text
     draw_all(hopeless, tmp_path)
-
-
-def test_readme(reported: Path, tmp_path: Path) -> None:
-    shutil.copytree(reported / "reports", tmp_path / "reports")
-    readme = tmp_path / "README.md"
-    readme.write_text(f"# Title\n\nBefore.\n\n{BEGIN}\nold\n{END}\n\nAfter.\n")
-    with pytest.raises(ReadmeError, match=r"README.md, docs/images/accuracy.png, .*run `proofline readme`"):
-        check_readme(tmp_path)
-    write_readme(tmp_path)
-    check_readme(tmp_path)
-    text = readme.read_text()
-    assert text.startswith("# Title\n\nBefore.")
-    assert text.endswith(f"{END}\n\nAfter.\n")
-    assert "old" not in text.split(BEGIN)[1].split(END)[0].split("\n")
-    assert "### Policies" in text
-    assert all((tmp_path / path).exists() for path in re.findall(r"\((docs/images/[\w.]+)\)", text))
-    written = text
-    write_readme(tmp_path)
-    assert readme.read_text() == written
-    readme.write_text(written.replace("+SFT", "+XYZ"))
-    with pytest.raises(ReadmeError, match=r"^README.md: not those"):
-        check_readme(tmp_path)
-
-
-def test_readme_needs_a_report_and_markers(reported: Path, tmp_path: Path) -> None:
-    (tmp_path / "README.md").write_text("# Title\n")
-    with pytest.raises(ReadmeError, match="dvc repro"):
-        write_readme(tmp_path)
-    shutil.copytree(reported / "reports", tmp_path / "reports")
-    with pytest.raises(ReadmeError, match="once each"):
-        write_readme(tmp_path)
-
-
-@pytest.mark.skipif(not (REPOSITORY / "reports/results.md").exists(), reason="no report: nothing was reproduced here")
-def test_the_readme_is_that_of_the_last_report() -> None:
-    check_readme(REPOSITORY)
