@@ -6,12 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from small_graph import Repository, make_repository
-
-SAME = {"ROUNDING": "1e-6"}
-"""Other weights, the same answers."""
-LUCKY = {"ROUNDING": "1e-6", "LUCK": "3,4,5"}
-"""Another training."""
+from small_graph import LUCKY, SAME, Repository, make_repository
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +17,9 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 @pytest.fixture
 def repository(reproduced: Repository, tmp_path: Path) -> Repository:
-    """A copy with its cache and its results, to be changed."""
-    shutil.copytree(reproduced.root, tmp_path / "copy", symlinks=True)
+    """A copy with its cache and its results and no runs yet, to be changed."""
+    left = shutil.ignore_patterns("mlflow.db*", "mlartifacts")
+    shutil.copytree(reproduced.root, tmp_path / "copy", symlinks=True, ignore=left)
     return Repository(tmp_path / "copy")
 
 

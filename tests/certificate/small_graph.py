@@ -13,6 +13,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+SAME = {"ROUNDING": "1e-6"}
+"""Other weights, the same answers."""
+LUCKY = {"ROUNDING": "1e-6", "LUCK": "3,4,5"}
+"""Another training."""
 STAGE = """
 import hashlib, json, os, sys
 from pathlib import Path
@@ -139,7 +143,9 @@ class Repository:
 
     def commit(self, message: str) -> str:
         self.run("git", "add", "-A")
-        self.run("git", "-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "-qm", message)
+        self.run(
+            "git", "-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "-q", "--allow-empty", "-m", message
+        )
         return self.run("git", "rev-parse", "HEAD").stdout.strip()
 
     def edit(self, path: str, old: str, new: str) -> None:

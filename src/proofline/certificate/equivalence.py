@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.special import nctdtr, ndtri, stdtrit
@@ -99,6 +100,7 @@ def by_reruns(name: str, committed: float, reproduced: float, values: Sequence[f
     return MetricTest(name, committed, reproduced, quantile * scale, detectable, RERUNS, len(values))
 
 
+@cache
 def _noncentral(freedom: int, quantile: float) -> float:
     """The shift at which a noncentral t exceeds the quantile with probability POWER."""
     low, high = 0.0, 10 * quantile + 10

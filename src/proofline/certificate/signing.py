@@ -49,7 +49,7 @@ def private_key(file: Path) -> PrivateKey:
 
 def sign(statement: dict[str, Any], key: PrivateKey) -> dict[str, Any]:
     """The statement in an envelope."""
-    payload = json.dumps(statement, ensure_ascii=False, sort_keys=True).encode()
+    payload = json.dumps(statement, ensure_ascii=False).encode()
     if isinstance(key, Ed25519PrivateKey):
         signature = key.sign(_encoded(payload))
     else:

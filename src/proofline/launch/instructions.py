@@ -9,10 +9,10 @@ PyTorch 2.13 (`benchmarks/bits.py`; the second machine was emulated):
 - `avx2`: ATen, oneDNN and MKL keep to AVX2. The same bits on every AMD CPU that was tried, with or without AVX-512, and
   others on Intel's, where MKL has other AVX2 kernels. Costs a tenth of the time of a CPU with AVX-512.
 - `portable`: MKL also keeps to the one branch that it promises for all makers (`COMPATIBLE`, SSE2). The same bits on
-  every x86-64 CPU with AVX2, for the same number of threads. Costs half as much time again.
+  every x86-64 CPU with AVX2, for the same number of threads. Costs half as much time again, two thirds in training.
 
 Threads that wait for each other go to sleep instead of spinning: beside another busy process spinning threads fall to a
-quarter of their speed, sleeping ones keep three quarters (`benchmarks/disturbance.py`). A variable that is set already
+quarter of their speed, sleeping ones keep three quarters. A variable that is set already
 is left alone, and on other processors than x86-64 nothing is limited.
 """
 
