@@ -44,7 +44,10 @@ def test_processes_that_make_the_database_at_once_all_have_it(tmp_path: Path, pr
 
 def test_stages_that_begin_at_once_are_all_recorded(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    stages = [Stage(tmp_path, uri, f"run.log_metrics({{'loss': {number}.0}}, step=1)") for number in range(3)]
+    stages = []
+    for number in range(3):  # in folders of their own: two of one stage in one folder would wait for each other
+        (folder := tmp_path / str(number)).mkdir()
+        stages.append(Stage(folder, uri, f"run.log_metrics({{'loss': {number}.0}}, step=1)"))
     for status, errors in [stage.end() for stage in stages]:
         assert (status, errors) == (0, "")
     runs = stored_runs(uri)
