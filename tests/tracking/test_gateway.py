@@ -72,7 +72,7 @@ def test_what_a_gateway_answers_is_no_refusal(server: Server, tmp_path: Path, an
     stage.wait_for_pause()
     gateway.answer = answer
     stage.resume()
-    gateway.wait_for_a_refusal()
+    gateway.wait_for_refusals()
     gateway.answer = None
     stage.wait_for_pause()
     stage.resume()
