@@ -269,6 +269,10 @@ FORGERIES: dict[str, Callable[[Statement], object]] = {
     "its recipe is not that": lambda s: s["predicate"]["recipe"]["params"]["params.yaml"].update(seed=8),
     "models/base of stage base is missing": lambda s: s["predicate"]["artefacts"].remove(artefact(s, "models/base")),
     "says nothing of report": lambda s: s["predicate"]["identities"].pop("report"),
+    "data/problems.jsonl is called equivalent": lambda s: artefact(s, "data/problems.jsonl").update(
+        {"class": "equivalent", "reproduced_md5": FORGED}
+    ),
+    "models/sft/model.safetensors is not among its subjects": lambda s: s["subject"].clear(),
     "data/curation.json: dvc.decisions.json says": lambda s: s["subject"][0]["digest"].update(sha256="00" * 32),
 }
 

@@ -150,7 +150,7 @@ def _stage_faults(lock: Lock, again: Lock) -> Iterator[str]:
             continue
         if known.command != stage.command:
             yield f"{LOCK}: {name} ran `{known.command}`, the graph says `{stage.command}`"
-        if set(known.outs) != set(stage.outs):
+        if known.outs.keys() != stage.outs.keys():
             yield f"{LOCK}: {name} wrote {sorted(known.outs)}, the graph says {sorted(stage.outs)}"
 
 
