@@ -49,7 +49,7 @@ def certify(root: Path, revision: str, stages: Sequence[str] = (), keep: Path | 
         reproduce(root, commit.sha, folder, stages)
         seconds = time.monotonic() - started
         print("certify: comparing", flush=True)
-        found = assess(commit, folder, open_store(root, scratch / "fetched"))
+        found = assess(commit, folder, open_store(root, scratch / "fetched"), everything=not stages)
     certified = subjects(found)
     versions = covered_versions(certified)
     found.faults.extend(fault for version in versions if (fault := examine(version, certified)))

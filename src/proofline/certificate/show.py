@@ -39,7 +39,9 @@ def as_markdown(statement: dict[str, Any]) -> str:
     for one in predicate["artefacts"]:
         by_class[one["class"]].append(f"`{one['path']}`")
     rows = [(name, str(len(paths)), ", ".join(paths)) for name, paths in by_class.items() if paths]
-    parts = [summary(predicate), _table(("class", "artefacts", "which"), rows)]
+    verdict = f": {predicate['verdict']}"
+    said = summary(predicate).replace(verdict, f": **{verdict[2:]}**", 1)
+    parts = [said, _table(("class", "artefacts", "which"), rows)]
     if tests := _metric_rows(predicate):
         method = " and ".join(predicate["metrics"]["methods"])
         parts += [
@@ -59,7 +61,7 @@ def summary(predicate: dict[str, Any]) -> str:
     which = "all stages" if stages == "all" else f"stages {', '.join(stages)}"
     faults = f", {len(predicate['faults'])} faults" if predicate["faults"] else ""
     return (
-        f"Commit {predicate['source']['commit'][:12]}, {which}: **{predicate['verdict']}**{faults} "
+        f"Commit {predicate['source']['commit'][:12]}, {which}: {predicate['verdict']}{faults} "
         f"({found} of {len(predicate['artefacts'])} artefacts), on {processor}, GPUs {gpus}, "
         f"{predicate['finished'][:10]}."
     )
