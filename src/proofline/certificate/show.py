@@ -35,13 +35,11 @@ def as_text(statement: dict[str, Any]) -> str:
 def as_markdown(statement: dict[str, Any]) -> str:
     """One row a class, one a headline metric."""
     predicate = statement["predicate"]
-    by_class: dict[str, list[str]] = {name: [] for name in ORDER}
-    for one in predicate["artefacts"]:
-        by_class[one["class"]].append(f"`{one['path']}`")
-    rows = [(name, str(len(paths)), ", ".join(paths)) for name, paths in by_class.items() if paths]
+    stages = {name: [one["stage"] for one in predicate["artefacts"] if one["class"] == name] for name in ORDER}
+    rows = [(name, str(len(of)), ", ".join(dict.fromkeys(of))) for name, of in stages.items() if of]
     verdict = f": {predicate['verdict']}"
     said = summary(predicate).replace(verdict, f": **{verdict[2:]}**", 1)
-    parts = [said, _table(("class", "artefacts", "which"), rows)]
+    parts = [said, _table(("class", "artefacts", "of stages"), rows)]
     if tests := _metric_rows(predicate):
         method = " and ".join(predicate["metrics"]["methods"])
         parts += [
