@@ -18,7 +18,7 @@ SAME = {"ROUNDING": "1e-6"}
 LUCKY = {"ROUNDING": "1e-6", "LUCK": "3,4,5"}
 """Another training."""
 STAGE = """
-import hashlib, json, os, sys
+import hashlib, json, os, sys, time
 from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -27,6 +27,9 @@ PROBLEMS = 60
 rounding = float(os.environ.get("ROUNDING", "0"))
 luck = set(map(int, filter(None, os.environ.get("LUCK", "").split(","))))
 stage, policy = sys.argv[1], (sys.argv[2:] or [None])[0]
+if "WAIT" in os.environ:
+    Path(os.environ["WAIT"]).write_text(f"{os.getpid()} {Path.cwd()}")
+    time.sleep(600)
 
 def rows(path, records):
     Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -134,9 +137,17 @@ class Repository:
     root: Path
 
     def run(self, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(command, cwd=self.root, env=_variables(**variables), capture_output=True, text=True)
+        done = subprocess.run(command, cwd=self.root, env=self.variables(**variables), capture_output=True, text=True)
         assert done.returncode == 0 or not check, done.stdout[-3000:] + done.stderr[-3000:]
         return done
+
+    @staticmethod
+    def variables(**variables: str) -> dict[str, str]:
+        """This process's, without what DVC, MLflow, git or a user set."""
+        dropped = ("DVC_", "PROOFLINE_", "MLFLOW_", "GIT_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+        kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+        return kept | {"DVC_NO_ANALYTICS": "1"} | variables
 
     def proofline(self, *arguments: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
         return self.run(sys.executable, "-m", "proofline.cli", *arguments, check=check, **variables)
@@ -179,10 +190,3 @@ def make_repository(root: Path) -> Repository:
     repository.proofline("readme")
     repository.commit("results")
     return repository
-
-
-def _variables(**variables: str) -> dict[str, str]:
-    dropped = ("DVC_", "PROOFLINE_", "MLFLOW_", "GIT_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-    kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-    return kept | {"DVC_NO_ANALYTICS": "1"} | variables

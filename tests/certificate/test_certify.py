@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from small_graph import LUCKY, Repository
 
@@ -179,6 +182,7 @@ def test_mistakes_are_told_before_anything_runs(reproduced: Repository, tmp_path
     for arguments, expected in (
         (("certify", "no-such-branch"), "no commit 'no-such-branch'"),
         (("certify", "--stages", "trian"), "has no stage 'trian'; there are: "),
+        (("certify", "--stages", "eval"), "has no stage 'eval'"),
         (("certify", "--key", "README.md"), "README.md is no private key"),
         (("certify", "--keep", "stages"), "stages is not empty"),
     ):
@@ -187,6 +191,22 @@ def test_mistakes_are_told_before_anything_runs(reproduced: Repository, tmp_path
         assert expected in done.stderr
         assert "Traceback" not in done.stderr
         assert "Running stage" not in done.stdout
+
+
+def test_ending_it_ends_the_graph_and_leaves_nothing(reproduced: Repository, tmp_path: Path) -> None:
+    waiting = tmp_path / "waiting"
+    command = [sys.executable, "-m", "proofline.cli", "certify"]
+    variables = reproduced.variables(WAIT=str(waiting), TMPDIR=str(tmp_path))
+    process = subprocess.Popen(command, cwd=reproduced.root, env=variables, stdout=subprocess.DEVNULL)
+    while not waiting.exists() or " " not in waiting.read_text():
+        assert process.poll() is None
+        time.sleep(0.05)
+    stage, _, folder = waiting.read_text().partition(" ")
+    process.terminate()
+    assert process.wait() == 128 + 15
+    while psutil.pid_exists(int(stage)) and psutil.Process(int(stage)).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.05)
+    assert not Path(folder).exists()
 
 
 def test_a_graph_that_does_not_run_is_said_to_be_so(repository: Repository) -> None:
@@ -206,7 +226,7 @@ def test_an_envelope_that_others_can_check(reproduced: Repository, tmp_path: Pat
     reproduced.proofline(*made, **LUCKY)
     done = reproduced.proofline("certify", "--verify", str(output), "--key", str(public))
     assert f"signed with {public}" in done.stdout
-    assert "stages evaluate@base: **identical**" in done.stdout
+    assert "stages evaluate@base: identical" in done.stdout
     envelope = json.loads(output.read_text())
     payload = base64.b64decode(envelope["payload"])
     kind = envelope["payloadType"].encode()

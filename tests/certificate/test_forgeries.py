@@ -105,13 +105,17 @@ def test_a_hash_forged_in_the_manifest_as_well_comes_out_only_by_running(
     assert str(found.rank) == "same decisions", "the manifest's rows are what came out: only their bytes are unheard of"
 
 
-def test_a_changed_parameter_and_a_changed_command(
+def test_a_changed_parameter_a_changed_command_and_an_added_stage(
     repository: Repository, clones: dict[str, Path], tmp_path: Path
 ) -> None:
     repository.edit("dvc.lock", "rate: 1e-05", "rate: 2e-05")
     repository.edit("dvc.lock", "run.py report", "run.py report --well")
+    lock = repository.root / "dvc.lock"
+    stage = "  invented:\n    cmd: python\n    outs:\n    - path: data/more.jsonl\n      hash: md5\n      md5: 00\n"
+    lock.write_text(lock.read_text() + stage)
     repository.commit("forged")
     faults = judged(repository, clones["identical"], tmp_path).faults
+    assert any("a stage invented, the graph has none" in fault for fault in faults)
     assert any("train_sft ran with another sft" in fault for fault in faults)
     assert any("report ran `python stages/run.py report --well`" in fault for fault in faults)
 
@@ -269,6 +273,10 @@ FORGERIES: dict[str, Callable[[Statement], object]] = {
     "its recipe is not that": lambda s: s["predicate"]["recipe"]["params"]["params.yaml"].update(seed=8),
     "models/base of stage base is missing": lambda s: s["predicate"]["artefacts"].remove(artefact(s, "models/base")),
     "says nothing of report": lambda s: s["predicate"]["identities"].pop("report"),
+    "data/problems.jsonl is called equivalent": lambda s: artefact(s, "data/problems.jsonl").update(
+        {"class": "equivalent", "reproduced_md5": FORGED}
+    ),
+    "models/sft/model.safetensors is not among its subjects": lambda s: s["subject"].clear(),
     "data/curation.json: dvc.decisions.json says": lambda s: s["subject"][0]["digest"].update(sha256="00" * 32),
 }
 

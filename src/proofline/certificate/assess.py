@@ -55,8 +55,8 @@ class Assessment:
         return {out: verdict for out, verdict in self.verdicts.items() if verdict.rank == Class.DIFFERENT}
 
 
-def assess(commit: Commit, folder: Path, store: Store) -> Assessment:
-    """Hold what lies in `folder`, of the stages in its own lock, against what `commit` says."""
+def assess(commit: Commit, folder: Path, store: Store, *, everything: bool = True) -> Assessment:
+    """Hold what lies in `folder`, of the stages in its own lock, against what `commit` says; `everything`: all ran."""
     lock, manifest = locked(commit), manifest_of(commit)
     again = parse_lock((folder / LOCK).read_bytes())
     outs = [out for name, stage in lock.stages.items() if name in again.stages for out in stage.outs]
@@ -71,7 +71,7 @@ def assess(commit: Commit, folder: Path, store: Store) -> Assessment:
     for test in tests:
         by_stage[test.metric.partition(".")[0]].append(test)
     faults = [
-        *lock_faults(commit, lock), *_stage_faults(lock, again), *store.faults, *published,
+        *lock_faults(commit, lock), *_stage_faults(lock, again, everything), *store.faults, *published,
         *([] if manifest is None else manifest_faults(manifest, lock)), *_row_faults(manifest, committed),
     ]  # fmt: skip
     return Assessment(
@@ -141,8 +141,11 @@ def _grades(
     return found, faults
 
 
-def _stage_faults(lock: Lock, again: Lock) -> Iterator[str]:
-    """What the run wrote into its lock about code, recipe and command, against what is committed."""
+def _stage_faults(lock: Lock, again: Lock, everything: bool) -> Iterator[str]:
+    """Stages, commands and outs of the run against those of the committed lock."""
+    for name in lock.stages if everything else ():
+        if name not in again.stages:
+            yield f"{LOCK}: it has a stage {name}, the graph has none"
     for name, stage in again.stages.items():
         known = lock.stages.get(name)
         if known is None:
@@ -150,7 +153,7 @@ def _stage_faults(lock: Lock, again: Lock) -> Iterator[str]:
             continue
         if known.command != stage.command:
             yield f"{LOCK}: {name} ran `{known.command}`, the graph says `{stage.command}`"
-        if set(known.outs) != set(stage.outs):
+        if known.outs.keys() != stage.outs.keys():
             yield f"{LOCK}: {name} wrote {sorted(known.outs)}, the graph says {sorted(stage.outs)}"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from proofline.certificate.assess import Assessment, assess
 from proofline.certificate.check import lock_faults, locked, manifest_faults, manifest_of
-from proofline.certificate.commit import Commit, CommitError, read_commit
+from proofline.certificate.commit import Commit, CommitError, git, read_commit
 from proofline.certificate.machine import describe_machine
 from proofline.certificate.registered import Version, covered_versions, examine, models
 from proofline.certificate.reproduce import reproduce
@@ -36,6 +36,8 @@ def certify(root: Path, revision: str, stages: Sequence[str] = (), keep: Path | 
     """
     commit = read_commit(root, revision)
     _check_stages(commit, stages)
+    if git(root, "status", "--porcelain", "--untracked-files=no", what="no status"):
+        print(f"certify: {commit.sha[:12]} as it is committed; your uncommitted changes are not in it", flush=True)
     for fault in early_faults(commit):
         print(f"certify: {fault}", flush=True)
     if keep is not None and keep.exists() and any(keep.iterdir()):
@@ -47,7 +49,7 @@ def certify(root: Path, revision: str, stages: Sequence[str] = (), keep: Path | 
         reproduce(root, commit.sha, folder, stages)
         seconds = time.monotonic() - started
         print("certify: comparing", flush=True)
-        found = assess(commit, folder, open_store(root, scratch / "fetched"))
+        found = assess(commit, folder, open_store(root, scratch / "fetched"), everything=not stages)
     certified = subjects(found)
     versions = covered_versions(certified)
     found.faults.extend(wrong for version in versions if (wrong := examine(version, certified)))
@@ -68,5 +70,5 @@ def early_faults(commit: Commit) -> list[str]:
 def _check_stages(commit: Commit, stages: Sequence[str]) -> None:
     known = list(locked(commit).stages)
     for stage in stages:
-        if stage not in known:
+        if not any(name == stage or name.startswith(f"{stage}@") for name in known):
             raise CommitError(f"the lock of {commit.sha[:12]} has no stage {stage!r}; there are: {', '.join(known)}")

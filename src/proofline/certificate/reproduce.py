@@ -7,6 +7,7 @@ through git, what the commit holds. The committed lock is taken away first, so t
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -37,12 +38,25 @@ def reproduce(root: Path, sha: str, folder: Path, stages: Sequence[str] = ()) ->
         ["dvc", "cache", "dir", "--local", str(folder / ".dvc" / "cache")],  # whatever the user's own settings say
         ["dvc", "repro", *stages],
     ):
-        done = subprocess.run([sys.executable, "-m", *command], cwd=folder, env=variables)
-        if done.returncode:
+        if status := _run([sys.executable, "-m", *command], folder, variables):
             raise ReproductionError(
-                f"`{' '.join(command)}` in a clone of {sha[:12]} ended with status {done.returncode}, its words are "
+                f"`{' '.join(command)}` in a clone of {sha[:12]} ended with status {status}, its words are "
                 "above: the commit does not run here. Look into the clone with `--keep DIR`"
             )
+
+
+def _run(command: list[str], folder: Path, variables: dict[str, str]) -> int:
+    """Exit status; whatever ends this process before (Ctrl-C, SIGTERM) ends the command's and all that it started."""
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    process = subprocess.Popen(command, cwd=folder, env=variables, start_new_session=True)
+    try:
+        return process.wait()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def environment_of(root: Path, folder: Path) -> dict[str, str]:

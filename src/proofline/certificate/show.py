@@ -35,11 +35,11 @@ def as_text(statement: dict[str, Any]) -> str:
 def as_markdown(statement: dict[str, Any]) -> str:
     """One row a class, one a headline metric."""
     predicate = statement["predicate"]
-    by_class: dict[str, list[str]] = {name: [] for name in ORDER}
-    for one in predicate["artefacts"]:
-        by_class[one["class"]].append(f"`{one['path']}`")
-    rows = [(name, str(len(paths)), ", ".join(paths)) for name, paths in by_class.items() if paths]
-    parts = [summary(predicate), _table(("class", "artefacts", "which"), rows)]
+    stages = {name: [one["stage"] for one in predicate["artefacts"] if one["class"] == name] for name in ORDER}
+    rows = [(name, str(len(of)), ", ".join(dict.fromkeys(of))) for name, of in stages.items() if of]
+    verdict = f": {predicate['verdict']}"
+    said = summary(predicate).replace(verdict, f": **{verdict[2:]}**", 1)
+    parts = [said, _table(("class", "artefacts", "of stages"), rows)]
     if tests := _metric_rows(predicate):
         method = " and ".join(predicate["metrics"]["methods"])
         parts += [
@@ -59,7 +59,7 @@ def summary(predicate: dict[str, Any]) -> str:
     which = "all stages" if stages == "all" else f"stages {', '.join(stages)}"
     faults = f", {len(predicate['faults'])} faults" if predicate["faults"] else ""
     return (
-        f"Commit {predicate['source']['commit'][:12]}, {which}: **{predicate['verdict']}**{faults} "
+        f"Commit {predicate['source']['commit'][:12]}, {which}: {predicate['verdict']}{faults} "
         f"({found} of {len(predicate['artefacts'])} artefacts), on {processor}, GPUs {gpus}, "
         f"{predicate['finished'][:10]}."
     )

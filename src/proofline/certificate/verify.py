@@ -15,6 +15,7 @@ from typing import Any
 
 from proofline.certificate.assess import known_reruns
 from proofline.certificate.check import lock_faults, locked, manifest_faults, manifest_of
+from proofline.certificate.classes import trainings
 from proofline.certificate.commit import LOCK, Commit
 from proofline.certificate.compare import Class
 from proofline.certificate.equivalence import PAIRED, MetricTest, compare_metrics
@@ -59,7 +60,8 @@ def verify(statement: dict[str, Any], commit: Commit, root: Path) -> Findings:
         if manifest is None:
             findings.notes.append(f"the commit has no {MANIFEST}: committed values and digests were not compared")
         else:
-            findings.faults += [*manifest_faults(manifest, lock), *_subject_faults(subjects, manifest)]
+            findings.faults += [*manifest_faults(manifest, lock), *_subject_faults(predicate, subjects, manifest)]
+            findings.faults += _excuse_faults(predicate, lock, manifest)
         _look_at_files(findings, subjects, lock, root)
         faults, notes = check_registry(subjects)
         findings.faults += faults
@@ -151,7 +153,18 @@ def _verdict_faults(predicate: dict[str, Any]) -> Iterator[str]:
             yield f"{one['path']} is called equivalent, a headline metric of {one['stage']} is beyond its bound"
 
 
-def _subject_faults(subjects: dict[str, str], manifest: Manifest) -> Iterator[str]:
+def _excuse_faults(predicate: dict[str, Any], lock: Lock, manifest: Manifest) -> Iterator[str]:
+    """Only what a training reaches can be equivalent."""
+    training = trainings(lock, {out: manifest.under(out) for out in lock.outs})
+    for one in predicate["artefacts"]:
+        if one["class"] == str(Class.EQUIVALENT) and not training & {one["stage"], *lock.upstream(one["stage"])}:
+            yield f"{one['path']} is called equivalent, and no training leads to {one['stage']}"
+
+
+def _subject_faults(predicate: dict[str, Any], subjects: dict[str, str], manifest: Manifest) -> Iterator[str]:
+    judged = [one["path"] for one in predicate["artefacts"] if one["class"] != str(Class.DIFFERENT)]
+    for path in (path for out in judged for path in manifest.under(out) if path not in subjects):
+        yield f"{path} is not among its subjects"
     for name, sha256 in subjects.items():
         if name.startswith(REGISTERED):
             continue
