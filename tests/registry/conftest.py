@@ -11,6 +11,7 @@ import pytest
 from small_repository import SmallRepository, commit, make_repository
 
 from proofline.registry.store import open_registry
+from proofline.tracking.relocate import follow_artifacts
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Smal
 @pytest.fixture
 def repository(trained: SmallRepository, tmp_path: Path) -> SmallRepository:
     """A copy of it, to be changed."""
-    return SmallRepository(Path(shutil.copytree(trained.root, tmp_path / "repository", symlinks=True)))
+    copy = SmallRepository(Path(shutil.copytree(trained.root, tmp_path / "repository", symlinks=True)))
+    follow_artifacts(copy.uri, copy.root / "mlartifacts")
+    return copy
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -192,3 +198,48 @@ def make_repository(root: Path, tiny_policy: Path, **variables: str) -> SmallRep
 def commit(repository: SmallRepository, message: str) -> None:
     repository.run("git", "add", ".")
     repository.run("git", "commit", "-qm", message)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def served(command: Sequence[str], health: str, folder: Path, **variables: str) -> Iterator[None]:
+    """A server in a process group of its own, from when it answers until the block ends."""
+    log = folder / "server.log"
+    with open(log, "w") as lines:
+        server = subprocess.Popen(
+            command, cwd=folder, env=clean_environment(None, **variables), stdout=lines, stderr=lines,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 300
+        while True:
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            try:
+                urllib.request.urlopen(health, timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
+
+
+@contextmanager
+def mlflow_server(folder: Path) -> Iterator[str]:
+    """A real tracking server that hands artifacts through; its URI."""
+    folder.mkdir()
+    port = free_port()
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        "--backend-store-uri", f"sqlite:///{folder}/store.db", "--artifacts-destination", f"{folder}/artifacts",
+    ]  # fmt: skip
+    uri = f"http://127.0.0.1:{port}"
+    with served(command, f"{uri}/health", folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false"):
+        yield uri

@@ -33,7 +33,8 @@ def describe(client: Any, policy: str, reports: Path) -> bool:
         return False
     _, card, metrics = found
     client.update_model_version(version.name, version.version, card)
-    if model_id := model_id_of(version):
+    model_id = model_id_of(version)
+    if model_id and version.run_id:
         log_model_metrics(client, model_id, version.run_id, metrics)
     return True
 

@@ -139,9 +139,12 @@ def model_metrics(client: Any, model_id: str) -> dict[str, float]:
 
 
 def log_model_metrics(client: Any, model_id: str, run_id: str, metrics: Mapping[str, float]) -> None:
-    """Metrics of a logged model; what it has already is not logged again."""
+    """Metrics of a logged model, which MLflow keeps by run: none where that was deleted. What the model has already is
+    not logged again."""
     from mlflow.entities import Metric
 
+    if client.get_run(run_id).info.lifecycle_stage != "active":
+        return
     known = model_metrics(client, model_id)
     now = time.time_ns() // 1_000_000
     fresh = [

@@ -105,7 +105,9 @@ def _load(folder: Path, stage: str) -> PipelineStage:
     from dvc.repo import Repo
 
     try:
-        return Repo(str(folder)).stage.load_one(name=stage)
+        return Repo(str(folder)).stage.load_one(
+            path=str(folder / "dvc.yaml"), name=stage
+        )  # else the working directory's
     except DvcException as error:
         raise LineageError(f"DVC does not know a stage {stage!r} in {folder}: {error}") from error
 
