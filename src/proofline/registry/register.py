@@ -113,7 +113,7 @@ def _new_version(
 ) -> Any:  # fmt: skip
     """Store the files, then the version. Of two that store the same weights at once the later one takes its back: the
     store numbers versions, so both see which came first."""
-    name, tags = model_name(policy), {WEIGHTS: weights, **origin.tags}
+    name, tags = model_name(policy), {**origin.tags, WEIGHTS: weights}
     model = _log_model(client, experiment_id, policy_dir, policy, tags, origin)
     with _taken_back(client, model):
         log_model_metrics(client, model.model_id, origin.run_id, metrics)
