@@ -99,7 +99,7 @@ def _lock(root: Path) -> Mapping[str, Any]:
 
 def _edits(folder: Path, commit: str | None, recipe: Params) -> list[str]:
     """The keys by which a recipe differs from the commit's, as `dpo.beta: 0.1 -> 0.2`."""
-    shown = subprocess.run(["git", "-C", str(folder), "show", f"{commit}:{PARAMS}"], capture_output=True, text=True)
+    shown = subprocess.run(["git", "-C", str(folder), "show", f"{commit}:./{PARAMS}"], capture_output=True, text=True)
     if commit is None or shown.returncode:
         return []
     try:
