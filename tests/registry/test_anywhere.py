@@ -118,6 +118,22 @@ def test_a_server_that_is_not_mlflow_is_one_sentence(repository: SmallRepository
         pages.wait()
 
 
+@pytest.mark.parametrize("content", [b"", b"not a database at all, but a text\n" * 100])
+def test_a_broken_database_is_one_sentence(repository: SmallRepository, content: bytes) -> None:
+    (repository.root / "mlflow.db").write_bytes(content)
+    done = repository.registry("list", check=False)
+    assert "Traceback" not in done.stderr
+    assert "no versions" in done.stdout if not content else "file is not a database" in done.stderr
+
+
+def test_a_damaged_report_costs_the_card_only(repository: SmallRepository) -> None:
+    (repository.root / "reports" / "metrics.json").unlink()
+    (repository.root / "reports" / "metrics.json").write_text("{}")
+    done = repository.registry("register", "dpo")
+    assert done.stdout == "models/dpo is version 1, the candidate\n"
+    assert "no card and no metrics yet" in done.stderr
+
+
 def test_versions_made_by_hand_are_listed_and_verified(repository: SmallRepository) -> None:
     client = repository.client()
     client.create_registered_model("proofline-sft")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from proofline.evaluation.metrics import scalars
 from proofline.registry.store import POLICIES, by_weights, first_line, log_model_metrics, model_id_of, read_registry
 
 
-def describe_versions(reports: Path) -> None:
+def describe_versions(reports: Path, policies: Sequence[str] = POLICIES) -> None:
     """Describe the version of each policy in a report. What goes wrong costs a line on stderr, not the report."""
     try:
         client = read_registry()
-        for policy in POLICIES:
+        for policy in policies:
             describe(client, policy, reports)
     except Exception as error:
         print(f"registry: the versions have no card and no metrics yet: {first_line(error)}", file=sys.stderr)

@@ -44,20 +44,25 @@ class Origin:
 
 def origin_of_run(client: Any, run_id: str | None, recipe: Params, folder: Path) -> Origin:
     """The origin of weights that the run has trained in `folder`, by `recipe`."""
-    tags = {SEED: str(recipe.seed)}
+    trained = ""
     if run_id is None:
         facts = git_facts(folder)
     else:
         run = client.get_run(run_id)
         facts = run.data.tags
-        tags[TRAINED] = f"{datetime.fromtimestamp(run.info.start_time / 1000):%Y-%m-%d %H:%M}"
-    tags |= {name: facts[name] for name in (EXPERIMENT, COMMIT, IDENTITY) if name in facts}
-    if facts.get(DIRTY) == "true":
-        tags[DIRTY] = "true"
+        trained = f"{datetime.fromtimestamp(run.info.start_time / 1000):%Y-%m-%d %H:%M}"
     edits = _edits(folder, facts.get(COMMIT), recipe)
-    if edits:
-        more = [f"and {len(edits) - MAX_EDITS} more"] if len(edits) > MAX_EDITS else []
-        tags[EDITS] = "; ".join([*edits[:MAX_EDITS], *more])
+    more = [f"and {len(edits) - MAX_EDITS} more"] if len(edits) > MAX_EDITS else []
+    tags = {  # in the order in which MLflow's table of versions shows them
+        SEED: str(recipe.seed),
+        EXPERIMENT: facts.get(EXPERIMENT),
+        EDITS: "; ".join([*edits[:MAX_EDITS], *more]),
+        TRAINED: trained,
+        DIRTY: "true" if facts.get(DIRTY) == "true" else "",
+        COMMIT: facts.get(COMMIT),
+        IDENTITY: facts.get(IDENTITY),
+    }
+    tags = {name: value for name, value in tags.items() if value}
     return Origin(recipe, run_id, tags, recipe_diff(folder) if edits else "")
 
 
@@ -94,7 +99,7 @@ def _lock(root: Path) -> Mapping[str, Any]:
 
 def _edits(folder: Path, commit: str | None, recipe: Params) -> list[str]:
     """The keys by which a recipe differs from the commit's, as `dpo.beta: 0.1 -> 0.2`."""
-    shown = subprocess.run(["git", "-C", str(folder), "show", f"{commit}:{PARAMS}"], capture_output=True, text=True)
+    shown = subprocess.run(["git", "-C", str(folder), "show", f"{commit}:./{PARAMS}"], capture_output=True, text=True)
     if commit is None or shown.returncode:
         return []
     try:

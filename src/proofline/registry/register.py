@@ -78,7 +78,7 @@ def register_version(
 
 def register_policy(root: Path, policy: str) -> int:
     """Register `models/<policy>` of the repository at `root`, with the run, the card and the metrics that are its."""
-    from proofline.registry.describe import describe
+    from proofline.registry.describe import describe_versions
 
     policy_dir = root / "models" / policy
     weights = weights_hash(policy_dir)
@@ -86,7 +86,7 @@ def register_policy(root: Path, policy: str) -> int:
         client, experiment_id = open_registry()
         origin = origin_of_folder(client, experiment_id, root, policy)
         number = _register(client, experiment_id, policy_dir, policy, weights, {}, origin)
-        describe(client, policy, root / "reports")
+    describe_versions(root / "reports", [policy])
     return number
 
 
@@ -113,7 +113,7 @@ def _new_version(
 ) -> Any:  # fmt: skip
     """Store the files, then the version. Of two that store the same weights at once the later one takes its back: the
     store numbers versions, so both see which came first."""
-    name, tags = model_name(policy), {WEIGHTS: weights, **origin.tags}
+    name, tags = model_name(policy), {**origin.tags, WEIGHTS: weights}
     model = _log_model(client, experiment_id, policy_dir, policy, tags, origin)
     with _taken_back(client, model):
         log_model_metrics(client, model.model_id, origin.run_id, metrics)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -62,10 +63,11 @@ def plain_errors() -> Iterator[None]:
     """What the store, or the way to it, raises becomes a RegistryError: its first line, and what to look at."""
     from mlflow.exceptions import MlflowException
     from requests import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (MlflowException, RequestException, OSError) as error:
+    except (MlflowException, RequestException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         uri = public(load_environment().tracking_uri)
         raise RegistryError(f"the store {uri} does not do it: {first_line(error)}") from error
 
