@@ -53,7 +53,7 @@ def origin_of_run(client: Any, run_id: str | None, recipe: Params, folder: Path)
         trained = f"{datetime.fromtimestamp(run.info.start_time / 1000):%Y-%m-%d %H:%M}"
     edits = _edits(folder, facts.get(COMMIT), recipe)
     more = [f"and {len(edits) - MAX_EDITS} more"] if len(edits) > MAX_EDITS else []
-    tags = {  # in the order in which MLflow's table of versions shows them
+    known = {  # in the order in which MLflow's table of versions shows them
         SEED: str(recipe.seed),
         EXPERIMENT: facts.get(EXPERIMENT),
         EDITS: "; ".join([*edits[:MAX_EDITS], *more]),
@@ -62,7 +62,7 @@ def origin_of_run(client: Any, run_id: str | None, recipe: Params, folder: Path)
         COMMIT: facts.get(COMMIT),
         IDENTITY: facts.get(IDENTITY),
     }
-    tags = {name: value for name, value in tags.items() if value}
+    tags = {name: value for name, value in known.items() if value}
     return Origin(recipe, run_id, tags, recipe_diff(folder) if edits else "")
 
 
