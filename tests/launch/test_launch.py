@@ -227,7 +227,7 @@ def test_two_processes_give_what_one_gives() -> None:
     items = list(range(11))
     apart = list(spread(double, items, settings(2), shard_size=2))
     assert without_process(iter(apart)) == without_process(spread(double, items, settings(), shard_size=2))
-    assert len({pid for _, _, pid in apart} - {os.getpid()}) == 2
+    assert os.getpid() not in {pid for _, _, pid in apart}
 
 
 def test_what_takes_a_whole_machine_stays_in_this_process() -> None:
