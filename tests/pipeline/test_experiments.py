@@ -70,11 +70,12 @@ def test_the_page_about_experiments_does_what_it_says(copy: Path) -> None:
     assert ask(copy, "SELECT DISTINCT status FROM runs") == [("FINISHED",)]
 
     assert YAML(typ="safe").load(copy / "params.yaml")["seed"] == 1
-    weights = "SELECT version, value FROM model_version_tags WHERE key = 'proofline.weights'"
+    weights = "SELECT version, value FROM model_version_tags WHERE name = 'proofline-sft' AND key = 'proofline.weights'"
     versions = {hashed: version for version, hashed in ask(copy, weights)}
     assert len(versions) == 4
     here = versions[weights_hash(copy / "models/sft")]
-    assert dict(ask(copy, "SELECT alias, version FROM registered_model_aliases")) == {
+    aliases = "SELECT alias, version FROM registered_model_aliases WHERE name = 'proofline-sft'"
+    assert dict(ask(copy, aliases)) == {
         "candidate": here, "champion": here,
     }  # fmt: skip
 
@@ -106,8 +107,8 @@ def test_a_killed_experiment_goes_on_in_another_copy(copy: Path) -> None:
 
     typed([*command, "-S", "seed=0"], copy, **settings)
     (run,) = ask(copy, "SELECT run_uuid FROM runs WHERE name = 'train_sft' AND status = 'FINISHED'")
-    (first,) = ask(copy, f"SELECT min(step) FROM metrics WHERE run_uuid = '{run[0]}' AND key = 'learning_rate'")
-    assert first[0] > 1, "it started again from its beginning"
+    resumed_from = f"SELECT value FROM tags WHERE run_uuid = '{run[0]}' AND key = 'proofline.resumed_from'"
+    assert ask(copy, resumed_from), "it started again from its beginning"
     assert len(set(copy.glob("checkpoints/train_sft/*")) & folders) == 1
 
     restored = typed(["dvc", "exp", "run", "-S", "sft.epochs=40.0", "train_sft"], copy, **settings)

@@ -22,12 +22,13 @@ START_SECONDS = 240  # generous: other work may hold the cores
 
 
 class Stage:
-    """A script running inside `track`, which waits wherever it calls `pause()`."""
+    """A script running inside `track`, which waits wherever it calls `pause()`. Two of one name in one folder
+    would wait for each other: a stage has one writer."""
 
-    def __init__(self, folder: Path, uri: str, body: str) -> None:
+    def __init__(self, folder: Path, uri: str, body: str, name: str = "train_sft") -> None:
         script = "import os, signal, sys, time\nfrom pathlib import Path\nfrom proofline.tracking import track\n"
         script += "def pause():\n    print('paused', flush=True)\n    sys.stdin.readline()\n"
-        script += "with track('train_sft', sections={'seed': 0}) as run:\n" + textwrap.indent(body, "    ")
+        script += f"with track({name!r}, sections={{'seed': 0}}) as run:\n" + textwrap.indent(body, "    ")
         self.process = subprocess.Popen(
             [sys.executable, "-c", script], cwd=folder, env=clean_environment(PROOFLINE_TRACKING_URI=uri), text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
