@@ -36,6 +36,7 @@ class Recorded:
 
     def __init__(self, kill_at: int | None = None, trace: Path | None = None) -> None:
         self.curves: list[tuple[int | None, dict[str, float]]] = []
+        self.tags: dict[str, str] = {}
         self.kill_at = kill_at
         self.trace = trace
 
@@ -53,7 +54,8 @@ class Recorded:
 
     def log_artifact(self, path: Path | str, folder: str = "") -> None: ...
 
-    def set_tag(self, name: str, value: str) -> None: ...
+    def set_tag(self, name: str, value: str) -> None:
+        self.tags[name] = value
 
     def at(self, step: int) -> dict[str, float]:
         return next(metrics for logged, metrics in self.curves if logged == step)
