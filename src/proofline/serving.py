@@ -11,6 +11,7 @@ Prompts and decoding lie in the version (`model_config` of its `MLmodel`) and ca
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,9 @@ def serving_config(policy: str, params: Params) -> dict[str, Any]:
 
 def _load_pyfunc(path: str, model_config: dict[str, Any]) -> SolverModel | VerifierModel:
     """MLflow's hook: `path` is the version's folder."""
+    # MLflow has put the version's code first on the path. It has been found there by now; left there it would hide
+    # the installed package, which has more modules, from every process that this one starts.
+    sys.path[:] = [entry for entry in sys.path if Path(entry) != Path(path, "code")]
     config, folder = dict(model_config), Path(path, "model")
     policy, prompts = config.pop("served_as"), Prompts(**config.pop("prompts"))
     if policy == "genrm":

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +91,15 @@ def test_a_verifier_is_loaded_by_alias_and_judges(registered: Any, named: None) 
     (verdict,) = model.predict([{"question": "What is 2 + 3?", "candidate": "2 + 3 = 5\n#### 5"}])
     assert isinstance(verdict["chain"], str)
     assert verdict["p_yes"] != verdict["p_yes"], "an untrained verifier reaches no verdict: NaN, neither 0 nor 1"
+
+
+def test_a_process_that_has_loaded_a_version_starts_others_with_the_whole_package(registered: Any, named: None) -> None:
+    """MLflow leaves the version's code, which is a part of the package, first on the path that children inherit."""
+    import mlflow.pyfunc
+
+    mlflow.pyfunc.load_model("models:/proofline-sft@candidate")
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        assert pool.submit(find_spec, "proofline.launch").result() is not None
 
 
 def test_a_version_is_a_hugging_face_folder(registered: Any, named: None, tiny_policy: Path, tmp_path: Path) -> None:
