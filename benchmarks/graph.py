@@ -11,6 +11,7 @@ processor's probe and by the recipe (src/proofline/launch/estimate.py).
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import statistics
@@ -23,7 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from report import table, write_result
+from report import RESULTS, table, write_result
 
 from proofline.config import load_environment, load_params
 from proofline.config.load import read_yaml
@@ -87,7 +88,7 @@ def measure(stages: Mapping[str, str], clone: Path, rounds: int) -> dict[str, di
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--stages", nargs="+", metavar="NAME", help="default: all")
+    parser.add_argument("--stages", nargs="+", metavar="NAME", help="default: all; the others keep their figures")
     parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args()
     settle(load_environment())
@@ -104,10 +105,11 @@ def main() -> None:
     ]
     print(table(["stage", "alone, s", "busy, s", "speed kept"], rows))
     print(f"sum: {sum(row['alone_s'] for row in measured.values()):.0f} s alone")
-    if not options.stages:
-        settings = {"rounds": options.rounds, "instruction_sets": list(instruction_sets())}
-        packages = ["torch", "transformers", "trl", "accelerate", "mlflow"]
-        write_result("graph", settings, packages, fp32_gflops=round(fp32, 1), work=work(params), stages=measured)
+    if options.stages:
+        measured = json.loads((RESULTS / "graph.json").read_text(encoding="utf-8"))["stages"] | measured
+    settings = {"rounds": options.rounds, "instruction_sets": list(instruction_sets())}
+    packages = ["torch", "transformers", "trl", "accelerate", "mlflow"]
+    write_result("graph", settings, packages, fp32_gflops=round(fp32, 1), work=work(params), stages=measured)
 
 
 if __name__ == "__main__":

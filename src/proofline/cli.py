@@ -119,11 +119,9 @@ def show_processor(params: Params, environment: Environment, root: Path) -> None
     from proofline.config.processor import cpu_model, instruction_sets
     from proofline.launch.estimate import estimate
     from proofline.launch.instructions import settle
-    from proofline.launch.probe import gflops, refuse_slow_format
+    from proofline.launch.probe import formats, gflops, refuse_slow_formats
 
-    formats = {getattr(params, section).precision for section in ("sft", "dpo", "genrm")}
-    for precision in formats:
-        settle(environment, precision)
+    settle(environment, formats(params)[0])
     print(f"processor: {cpu_model()} ({', '.join(instruction_sets()) or 'instruction sets unknown'})")
     fp32, threads = gflops("fp32"), environment.threads_each
     print(f"  {threads} threads; one multiplies {fp32:.0f} GFLOP/s in fp32, measured just now")
@@ -133,9 +131,7 @@ def show_processor(params: Params, environment: Environment, root: Path) -> None
         )
     else:
         print("  how long the graph takes is known for the bundled base on generated problems alone")
-    if environment.launcher != "ray" and not environment.slow_formats:  # a cluster's nodes are asked themselves
-        for precision in formats:
-            refuse_slow_format(precision)
+    refuse_slow_formats(params, environment)
 
 
 def run_profile_use(options: argparse.Namespace) -> None:
