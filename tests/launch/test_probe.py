@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
-from checkout import make_checkout, tried
+from checkout import EMBEDDED, make_checkout, tried
 
 from proofline.config.load import load_params
 from proofline.config.processor import has_gpu, instruction_sets
@@ -61,6 +61,13 @@ def test_a_processor_with_instructions_is_let_through(copy: Path) -> None:
     """Also where another training computes in fp32, whose limits are not bf16's."""
     done = tried(["proofline", "check"], copy)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_needs_instructions_decides_before_fp32_limits_them() -> None:
+    recipe = load_params(EMBEDDED)
+    for precision in ("bf16", "fp8"):
+        mixed = recipe.model_copy(update={"dpo": recipe.dpo.model_copy(update={"precision": precision})})
+        assert formats(mixed) == [precision, "fp32"]
 
 
 def test_fp32_is_never_refused_and_the_probe_counts_operations() -> None:

@@ -2,7 +2,7 @@
 
 A stage's seconds above those of the shortest one grow with what the recipe gives it to do and shrink with what the
 probe finds this processor to multiply. Both are rough: samples end early, and decoding is not all products. Measured
-by `python benchmarks/graph.py`; tests hold the estimate against the recipes of which more is known.
+by `python benchmarks/graph.py`.
 """
 
 from __future__ import annotations

@@ -48,8 +48,8 @@ def refuse_slow_formats(params: Params, environment: Environment) -> None:
 
 
 def formats(params: Params) -> list[str]:
-    """The number formats of the recipe's trainings, the ones that need most instructions first."""
-    return sorted({params.sft.precision, params.dpo.precision, params.genrm.precision})
+    """The number formats of the recipe's trainings, fp32 last: the others need the instructions that it does without."""
+    return sorted({params.sft.precision, params.dpo.precision, params.genrm.precision}, key=lambda one: one == "fp32")
 
 
 def refuse_slow_format(precision: str) -> None:
