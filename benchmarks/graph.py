@@ -4,7 +4,7 @@
 
 Takes the commands and results of the committed dvc.lock from this checkout's cache (`dvc repro` or `dvc pull` first)
 into a clone and runs one stage after the other there, tracking included, DVC itself not. `kept` is what remains of a
-stage's speed beside the busy process; less than half would be a fault. `proofline check` scales the seconds alone by the
+stage's speed beside the busy process; less than half is a fault. `proofline check` scales the seconds alone by the
 processor's probe and by the recipe (src/proofline/launch/estimate.py).
 """
 

@@ -48,7 +48,7 @@ def refuse_slow_formats(params: Params, environment: Environment) -> None:
 
 
 def formats(params: Params) -> list[str]:
-    """The number formats of the recipe's trainings, fp32 last: the others need the instructions that it does without."""
+    """The number formats of the recipe's trainings, fp32 last: the others need what it does without."""
     return sorted({params.sft.precision, params.dpo.precision, params.genrm.precision}, key=lambda one: one == "fp32")
 
 
