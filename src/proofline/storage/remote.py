@@ -48,8 +48,8 @@ def _check_bucket(filesystem: Any, path: str, bucket: str) -> None:
         filesystem.ls(bucket, max_results=1)
     except FileNotFoundError:
         raise ReadError(
-            f"there is no bucket gs://{bucket}, where {path} is looked for: correct the name in PROOFLINE_DATA_ROOT, or "
-            f"make the bucket (`gcloud storage buckets create gs://{bucket}`) and upload the files"
+            f"there is no bucket gs://{bucket}, where {path} is looked for: correct the name in PROOFLINE_DATA_ROOT, "
+            f"or make the bucket (`gcloud storage buckets create gs://{bucket}`) and upload the files"
         ) from None
 
 
