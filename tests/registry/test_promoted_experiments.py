@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from small_repository import SmallRepository, copied
 
+from proofline.storage.weights import weights_hash
+
 pytestmark = pytest.mark.slow
 
 
@@ -48,6 +50,22 @@ def test_an_experiment_is_promoted_by_its_name_with_its_own_reports(swept: Small
     assert "+32.0 points" in swept.registry("history", "dpo").stdout
     assert sorted(path for path in swept.root.rglob("*") if "reports" in path.parts) == before
     assert swept.registry("promote", "dpo", "--experiment", "HEAD").stdout.startswith("version 1: ")
+
+
+def test_two_experiments_of_a_queue_register_side_by_side_in_one_store(repository: SmallRepository) -> None:
+    repository.run("dvc", "exp", "run", "--queue", "-S", "seed=range(1,3)", "train_dpo")
+    repository.run("dvc", "exp", "run", "--run-all", "-j", "2")
+    assert repository.run("dvc", "queue", "status").stdout.count("Success") == 2
+    client = repository.client()
+    found = client.search_model_versions("name = 'proofline-dpo'")
+    seeds = {version.tags["proofline.seed"]: version for version in found}
+    assert seeds.keys() == {"0", "1", "2"}
+    stored = [weights_hash(Path(version.source.removeprefix("file://"), "model")) for version in found]
+    assert stored == [version.tags["proofline.weights"] for version in found]
+    shown = repository.run("dvc", "exp", "list", "--name-only").stdout.split()
+    assert {seeds[seed].tags["proofline.experiment"] for seed in ("1", "2")} == set(shown)
+    runs = [client.get_run(seeds[seed].run_id) for seed in ("1", "2")]
+    assert {(run.info.status, run.data.params["seed"]) for run in runs} == {("FINISHED", "1"), ("FINISHED", "2")}
 
 
 def test_an_experiment_that_is_not_there_is_named(repository: SmallRepository) -> None:

@@ -11,6 +11,7 @@ from proofline.registry.files import examine
 from proofline.registry.history import history
 from proofline.registry.origin import DIRTY, EDITS, EXPERIMENT, SEED
 from proofline.registry.store import POLICIES, WEIGHTS, aliases, model_id_of, model_metrics, model_name, versions
+from proofline.registry.unfinished import cut_off, in_words
 from proofline.storage.weights import WeightsError, weights_hash
 
 HEADLINES = {"accuracy": "accuracy", "verifier.auroc_within": "AUROC"}
@@ -34,13 +35,16 @@ def listing(client: Any, root: Path) -> Iterator[str]:
 
 
 def verification(client: Any) -> Iterator[tuple[str, bool]]:
-    """For each version a line, and whether it loads with the weights it was registered with."""
+    """For each version a line, and whether it loads with the weights it was registered with; then a line for each
+    registration that was cut off, which makes no version worse."""
     for policy in POLICIES:
         for version in versions(client, policy):
             wrong = examine(client, version)
             untold = "" if WEIGHTS in version.tags else " (made by hand: no weights hash to compare)"
             said = wrong or f"loads, with the weights it was registered with{untold}"
             yield f"{version.name} {version.version}: {said}", wrong is None
+        for model in cut_off(client, policy):
+            yield f"{model.name}: {in_words(model)}; the next `proofline registry register {policy}` clears up", True
 
 
 def told(client: Any, policy: str) -> list[str]:

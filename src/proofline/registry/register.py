@@ -9,7 +9,6 @@ hash of their weights: registering the same weights again moves the alias, and s
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,7 +18,7 @@ from typing import Any
 
 from proofline.config.load import load_params
 from proofline.config.schema import Params
-from proofline.registry.files import examine, remove_files, store_files
+from proofline.registry.files import examine, store_files
 from proofline.registry.origin import Origin, origin_of_folder, origin_of_run
 from proofline.registry.store import (
     CANDIDATE,
@@ -32,6 +31,7 @@ from proofline.registry.store import (
     open_registry,
     plain_errors,
 )
+from proofline.registry.unfinished import MAKER, conclude, maker, settle, take_back
 from proofline.storage.weights import weights_hash
 from proofline.tracking import Run
 from proofline.tracking.spool import leaves
@@ -94,6 +94,7 @@ def _register(
     client: Any, experiment_id: str, policy_dir: Path, policy: str, weights: str, metrics: Mapping[str, float],
     origin: Origin,
 ) -> int:  # fmt: skip
+    settle(client, policy)
     name, version = model_name(policy), by_weights(client, policy, weights)
     if version is None:
         with _maker(client, experiment_id, policy, origin) as known:
@@ -111,23 +112,14 @@ def _new_version(
     client: Any, experiment_id: str, policy_dir: Path, policy: str, weights: str, metrics: Mapping[str, float],
     origin: Origin,
 ) -> Any:  # fmt: skip
-    """Store the files, then the version. Of two that store the same weights at once the later one takes its back: the
-    store numbers versions, so both see which came first."""
+    """Store the files, then the version."""
     name, tags = model_name(policy), {**origin.tags, WEIGHTS: weights}
     model = _log_model(client, experiment_id, policy_dir, policy, tags, origin)
     with _taken_back(client, model):
         log_model_metrics(client, model.model_id, origin.run_id, metrics)
         create_model(client, name, ABOUT.get(policy, ""))
         made = client.create_model_version(name, model.artifact_location, origin.run_id, tags, model_id=model.model_id)
-    first = by_weights(client, policy, weights) or made
-    if first.version != made.version:
-        client.delete_model_version(name, made.version)
-        _take_back(client, model)
-        return first
-    # By this tag MLflow's Models tab leads to the version.
-    page = json.dumps([{"name": name, "version": int(made.version)}])
-    client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": page})
-    return made
+    return conclude(client, policy, model, made)
 
 
 def _log_model(
@@ -138,7 +130,8 @@ def _log_model(
 
     sections = {name: getattr(origin.recipe, name) for name in ("seed", policy) if hasattr(origin.recipe, name)}
     recipe = {key: str(value) for key, value in leaves(sections)}
-    model = client.create_logged_model(experiment_id, model_name(policy), origin.run_id, dict(tags), recipe, policy)
+    tags = {**tags, MAKER: maker()}
+    model = client.create_logged_model(experiment_id, model_name(policy), origin.run_id, tags, recipe, policy)
     with _taken_back(client, model):
         store_files(client, model.artifact_location, policy_dir, policy, model.model_id, origin)
         client.finalize_logged_model(model.model_id, "READY")
@@ -156,7 +149,7 @@ def _maker(client: Any, experiment_id: str, policy: str, origin: Origin) -> Iter
     if origin.run_id is not None:
         yield origin
         return
-    tags = {"proofline.stage": "register", "proofline.policy": policy}
+    tags = {"proofline.stage": "register", "proofline.policy": policy, MAKER: maker()}
     run_id = str(client.create_run(experiment_id, tags=tags, run_name=f"register@{policy}").info.run_id)
     try:
         yield replace(origin, run_id=run_id)
@@ -173,10 +166,5 @@ def _taken_back(client: Any, model: Any) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(Exception):  # the first error is the one to tell; the store may be gone
-            _take_back(client, model)
+            take_back(client, model)
         raise
-
-
-def _take_back(client: Any, model: Any) -> None:
-    client.delete_logged_model(model.model_id)
-    remove_files(client, model.artifact_location)
