@@ -25,7 +25,7 @@ lint: setup
 	mypy
 
 test: lint
-	pytest --numprocesses auto --dist loadfile
+	pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # For the authors: README, its pictures and the manifest are those of the committed lock, whatever lies here.
 committed: setup

@@ -38,6 +38,12 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(all_cores() + 1, 8)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: at the end the short ones fill up what the workers have left."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Tests start in an empty folder: in the repository they would find the user's settings, recipe and runs."""

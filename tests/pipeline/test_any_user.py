@@ -41,7 +41,15 @@ def make(folder: Path, target: str) -> subprocess.CompletedProcess[str]:
     ("target", "calls"),
     [
         ("setup", ["python -m pip install --editable .[dev]"]),
-        ("test", ["ruff check .", "ruff format --check .", "mypy", "pytest"]),
+        (
+            "test",
+            [
+                "ruff check .",
+                "ruff format --check .",
+                "mypy",
+                "pytest --numprocesses auto --dist loadfile --no-loadscope-reorder",
+            ],
+        ),
         ("repro", ["proofline check", "dvc repro"]),
     ],
 )
