@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from test_curation import make_section
 
 from proofline.data.curation import curate
 from proofline.data.kinship import Kin, grouped
 from proofline.data.published import BENCHMARKS
 from proofline.data.synthetic import generate_problems
 from proofline.records import Problem, Split
-from test_curation import make_section
 
 STORY = (
     "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. "
@@ -38,8 +38,8 @@ def reason(test: str, train: str, n: int = 13) -> str | None:
         f"Here is an exam question. {STORY} Show all your work.",
         STORY.replace("Natalia", "Chidi").replace("clips", "pins"),
         STORY.replace("How many", "What number of").replace("friends", "mates").replace("altogether", "in total"),
-        "How many clips did Ayu sell altogether in April and May? Ayu sold clips to 30 of her friends in April, and then "
-        "she sold half as many clips in May.",
+        "How many clips did Ayu sell altogether in April and May? Ayu sold clips to 30 of her friends in April, and "
+        "then she sold half as many clips in May.",
         STORY.upper(),
         STORY.replace(" ", "  ").replace("'", "’"),
         STORY.replace("sold", "handed out").replace("48", "52"),
@@ -108,7 +108,8 @@ def test_solutions_are_compared() -> None:
 
 
 def test_curation_counts_them() -> None:
-    leaks = [problem(STORY.replace("Natalia", "Chidi").replace("clips", "pins")), problem("Calculate: 5² + 6 × 7")]
+    story = STORY.replace("Natalia", "Chidi").replace("clips", "pins").replace("48", "52")
+    leaks = [problem(story), problem("Calculate: 5² + 6 × 7")]
     rows = [problem(STORY, "test"), problem("What is $5^2+6×7$?", "test"), *leaks, problem("A cat eats fish.")]
     curated = curate(rows, make_section(dev_fraction=0.0, ngram=13))
     assert {reason: n for (_, _, reason), n in curated.dropped.items()} == {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proofline.data.wording import ngrams, skeleton, words, wording
+from proofline.data.wording import ngrams, skeleton, wording, words
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ SHARED = "draw the base of the tower which is twice as wide as its height and pa
         "[asy] size(100); pair A=(0,0), B=(1,0), C=(1,1); draw(A--B--C--cycle); never closed",
         "where $m$ and $n$ are relatively prime positive integers. Find $m+n$.",
         "where $a,$ $b,$ $c,$ and $d$ are positive integers and $c$ is not divisible by the square of any prime.",
-        "Express your answer as a common fraction in lowest terms, with the numerator first and the denominator second.",
+        "Express your answer as a common fraction in lowest terms, numerator first and denominator second.",
         "Enter your answer in the form of a list of all the integers, from the smallest to the largest of them.",
         "Round your answer to the nearest hundredth and give only the digits of it without any unit at all.",
         "Please give your final answer as a decimal number that is rounded to the nearest tenth of a unit.",

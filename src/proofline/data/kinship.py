@@ -4,7 +4,7 @@ In: problems. Two are kin, from strict to loose, where they share
 
 - `skeleton`: the question but for its numbers;
 - `ngram`: a run of `n` words of the question (Brown et al. 2020, appendix C);
-- `short`: all of a question that is shorter than such a run, standing in the other or asked in other words;
+- `short`: all of a question of fewer than `2n` words, standing in the other or asked in other words;
 - `near_duplicate`: most words and pairs of words of the question, numbers alike (Jaccard similarity);
 - `solution`: most words and pairs of words of the solution, numbers included.
 
@@ -25,17 +25,20 @@ from typing import NamedTuple
 import numpy as np
 from datasketch import MinHash, MinHashLSH
 
-from proofline.data.wording import ngrams, request, words
+from proofline.data.wording import ASKING, ngrams, request, words
 from proofline.records import Problem
 
-QUESTION_SIMILARITY, SOLUTION_SIMILARITY = 0.65, 0.8
-"""Measured by `benchmarks/curation.py`: see docs/curation.md."""
+QUESTION_SIMILARITY, PROSE_SIMILARITY, SOLUTION_SIMILARITY = 0.65, 0.5, 0.8
+"""Measured by `benchmarks/curation.py`: see docs/curation.md. Formulas are alike by chance, stories are not."""
+MIN_PROSE_WORDS = 25
+"""Of letters, from which a question is a story."""
 MIN_QUESTION_WORDS, MIN_SOLUTION_WORDS = 10, 20
 """Shorter texts are similar by chance."""
-MIN_SHORT_WORDS = 5
-"""A question of fewer words may stand in an unrelated one; it is only compared whole."""
-BANDS, ROWS = 32, 4
-"""Of the signature: a pair with similarity 0.65 becomes a candidate with probability 0.998, one with 0.2 with 0.05."""
+MIN_SHORT_WORDS, MIN_ASKED_WORDS = 5, 3
+"""Fewer words may stand in an unrelated question: they count where they are what it asks. Fewer still, where it asks
+nothing else."""
+BANDS, ROWS = 64, 4
+"""Of the signature: a pair of similarity 0.5 becomes a candidate with probability 0.98, of 0.6 0.9999, of 0.1 0.006."""
 
 
 class Print(NamedTuple):
@@ -44,6 +47,8 @@ class Print(NamedTuple):
     shingles: np.ndarray
     """Sorted hashes (uint32) of its words and pairs of words."""
     signature: MinHash
+    prose: int
+    """How many of its words are of letters."""
 
 
 @lru_cache(maxsize=2**16)
@@ -58,7 +63,8 @@ def fingerprint(text: str, *, numbers: bool) -> Print:
     signature = _EMPTY.copy()
     if hashes:
         signature.update_batch(hashes)
-    return Print(np.array(sorted(hashes), dtype=np.uint32), signature)
+    prose = sum(token.isalpha() and len(token) > 1 for token in tokens)
+    return Print(np.array(sorted(hashes), dtype=np.uint32), signature, prose)
 
 
 _EMPTY = MinHash(num_perm=BANDS * ROWS, hashfunc=int)
@@ -67,8 +73,8 @@ _EMPTY = MinHash(num_perm=BANDS * ROWS, hashfunc=int)
 class Similar:
     """Texts that can be asked for those similar to a given one."""
 
-    def __init__(self, threshold: float, min_words: int, *, numbers: bool) -> None:
-        self._threshold, self._numbers = threshold, numbers
+    def __init__(self, threshold: float, min_words: int, *, numbers: bool, of_prose: float | None = None) -> None:
+        self._threshold, self._of_prose, self._numbers = threshold, of_prose or threshold, numbers
         self._min_shingles = 2 * min_words - 1
         self._index = MinHashLSH(num_perm=BANDS * ROWS, params=(BANDS, ROWS))
         self._known: dict[str, np.ndarray] = {}
@@ -84,8 +90,9 @@ class Similar:
         mine = fingerprint(text, numbers=self._numbers)
         if len(mine.shingles) < self._min_shingles:
             return []
+        threshold = self._of_prose if mine.prose >= MIN_PROSE_WORDS else self._threshold
         found = self._index.query(mine.signature)
-        return sorted(key for key in found if _jaccard(mine.shingles, self._known[key]) >= self._threshold)
+        return sorted(key for key in found if _jaccard(mine.shingles, self._known[key]) >= threshold)
 
 
 def _jaccard(one: np.ndarray, other: np.ndarray) -> float:
@@ -94,7 +101,7 @@ def _jaccard(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def similar_questions() -> Similar:
-    return Similar(QUESTION_SIMILARITY, MIN_QUESTION_WORDS, numbers=False)
+    return Similar(QUESTION_SIMILARITY, MIN_QUESTION_WORDS, numbers=False, of_prose=PROSE_SIMILARITY)
 
 
 def similar_solutions() -> Similar:
@@ -110,17 +117,14 @@ class Kin:
         self._runs = set().union(*(ngrams(problem.question, n) for problem in problems))
         self._generated = {problem.id for problem in problems if problem.source == "synthetic"}
         self._short: dict[int, dict[tuple[str, ...], list[str]]] = defaultdict(lambda: defaultdict(list))
-        self._asked: dict[tuple[str, ...], list[str]] = defaultdict(list)
         self._questions, self._solutions = similar_questions(), similar_solutions()
         for problem in problems:
             self._add(problem)
 
     def _add(self, problem: Problem) -> None:
         asked = tuple(request(problem.question))
-        if len(asked) < self._n:
-            self._asked[asked].append(problem.id)
-            if len(asked) >= MIN_SHORT_WORDS:
-                self._short[len(asked)][asked].append(problem.id)
+        if len(words(problem.question)) < 2 * self._n:
+            self._short[len(asked)][asked].append(problem.id)
         self._questions.add(problem.id, problem.question)
         self._solutions.add(problem.id, problem.solution)
 
@@ -144,11 +148,20 @@ class Kin:
 
     def _short_in(self, question: str) -> list[str]:
         asked = request(question)
-        found = list(self._asked.get(tuple(asked), ()))
+        found = []
         for size, runs in self._short.items():
             for start in range(len(asked) - size + 1):
-                found += runs.get(tuple(asked[start : start + size]), ())
+                if size >= MIN_SHORT_WORDS or _is_asked(asked, start, size):
+                    found += runs.get(tuple(asked[start : start + size]), ())
         return found
+
+
+def _is_asked(tokens: Sequence[str], start: int, size: int) -> bool:
+    """Is this run what a question asks, all of it or after a word of asking?"""
+    if start == 0:
+        return size == len(tokens) or size >= MIN_ASKED_WORDS
+    asking = tokens[start - 1] in ASKING or tuple(tokens[max(0, start - 2) : start]) == ("value", "of")
+    return asking and size >= MIN_ASKED_WORDS
 
 
 def grouped(problems: Sequence[Problem]) -> list[Problem]:

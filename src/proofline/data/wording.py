@@ -32,13 +32,14 @@ _PHRASE = re.compile(
     r"|\bas a common fraction(?: in (?:lowest terms|simplest form))?"
 )
 """Ways to state the form of an answer, which unrelated problems share word for word."""
+ASKING = frozenset(["compute", "calculate", "find", "evaluate", "determine", "simplify", "solve", "is"])
 _REQUEST = re.compile(
-    r"^(?:(?:please|question|problem|q|compute|calculate|find|evaluate|determine|simplify|solve|work out|what is|what's"
-    r"|the (?:exact )?value of|for)\b[ :.]*)+"
+    rf"^(?:(?:please|question|problem|q|{'|'.join(sorted(ASKING))}|work out|what|what's|the (?:exact )?value of|for)"
+    r"\b[ :.]*)+"
 )
 _ACCENT = re.compile(r"\\[dtc](?=frac|binom)")
 _LAYOUT = re.compile(r"\\(?:left|right|displaystyle|quad|qquad|(?:text|math)(?:bf|it|rm|sf)?)(?![a-z])|\\[ ,;!:\[\]()]")
-_WORD = re.compile(rf"\\[a-z]+|{_NUMBER}|[^\W\d_]+|[^\w\s.,;:?\"“”${{}}\\]")
+_WORD = re.compile(rf"\\[a-z]+|{_NUMBER}|[^\W\d_]+|_|[^\w\s.,;:?\"“”${{}}\\]")
 _RUN = re.compile(r"\w+")
 
 
@@ -64,8 +65,8 @@ def _spelt(character: str) -> str:
     form, *points = unicodedata.decomposition(character).split() or [""]
     if not form.startswith("<"):
         return character
-    inner = "".join(_spelt(chr(int(point, 16))) for point in points)
-    return _FORMS[form].format(inner) if form in ("<fraction>", "<circle>") else inner
+    inner = "".join(chr(int(point, 16)) for point in points)
+    return inner if form in ("<super>", "<sub>") else _FORMS.get(form, "{}").format(plain(inner))
 
 
 def wording(question: str) -> str:
