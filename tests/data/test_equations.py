@@ -62,6 +62,7 @@ from proofline.data.synthetic import generate
         (r"\frac{1}{2} + 3 = 3.5, √(144) = 12", []),
         ("13,2000 / 60 = 220, 0900-0130 = 0730, 6:15+48=63", []),
         ("because 1/2 = 50 cents", []),
+        ("Half of 10+2=6, a fifth of 20+5=5; twice 5+3=13 is 3 more than 2*5=13", []),
         # A wrong one stays wrong.
         ("300*20%=6000", ["300*20%=6000"]),
         ("7*8=54", ["7*8=54"]),

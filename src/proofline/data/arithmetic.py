@@ -29,7 +29,9 @@ _CHAIN = re.compile(rf"(?:(?<![^\s:=,;])-(?=[\d.$(]))?{_BEGINS}{_SIDE}(?:\s*(?<!
 _BULLET = re.compile(r"(?:^|\n)\s*(?:[-–•*+]\s+|\*\*)$|\s\*\*$")
 _HANGS_BEFORE = re.compile(
     r"(?:[-+*/×÷·−–^]|\\times|\\cdot|\\div|\b[xX]|\b(?:times|plus|minus|mod)|\b(?:divided|multiplied) by"
-    r"|(?:[\d%]|\bhalf|\bthird|\bquarter) of|[\d)%√])[\s$(]*(?:\.\s*)?$"
+    r"|(?:[\d%]|\bhalf|\b(?:third|quarter|fourth|fifth|sixth|eighth|tenth)s?) of|\b(?:twice|double|triple)"
+    r"|\bthan|[\d)%√])[\s$(]*(?:\.\s*)?$",
+    re.IGNORECASE,
 )
 """What stands before is a part of the side too: it begins with an operator, or with a number set beside it."""
 _HANGS_AFTER = re.compile(
