@@ -68,7 +68,7 @@ def _copied(text: str, rng: Random) -> str:
     if change == 1:
         return text.replace("'", "’").replace(". ", ".\n").replace("^2", "²").replace("$,", ",$")
     if change == 2:
-        return text.rstrip(" .?!") + " ?"
+        return text.rstrip(" .?") + " ?"
     return text if change == 3 else rng.choice(FRAMES).format(text)
 
 

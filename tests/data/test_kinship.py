@@ -41,6 +41,7 @@ def reason(test: str, train: str, n: int = 13) -> str | None:
         "How many clips did Ayu sell altogether in April and May? Ayu sold clips to 30 of her friends in April, and "
         "then she sold half as many clips in May.",
         STORY.upper(),
+        STORY.replace("Natalia", "Bartek").replace("April", "June").replace("May", "July").replace("48", "9"),
         STORY.replace(" ", "  ").replace("'", "’"),
         STORY.replace("sold", "handed out").replace("48", "52"),
         STORY.replace("her friends", "the neighbours").replace("48", "fifty"),
@@ -64,6 +65,9 @@ def test_a_copy_is_found_verbatim_renumbered_or_reworded(leak: str) -> None:
         ("How many primes are less than 30?", "Please: how many primes are less than 30?"),
         (f"What is the area? {FIGURE}", f"What is the area?  {FIGURE}".replace("What is", "Find")),
         (r"What is $\gcd(12, 18)$?", r"Calculate $\gcd(12,18)$"),
+        (r"Evaluate $\sqrt{5625}$.", r"Solve this problem step by step. Compute $\sqrt{5625}$. Show your work."),
+        ("What is the sum of 1/2 and 1/3? Express your answer as a common fraction.", "Find the sum of 1/2 and 1/3."),
+        ("Find the sum of 1/2 and 1/3.", "The sum of 1/2 and 1/3 is asked. Round your answer to the nearest tenth."),
     ],
 )
 def test_short_questions_are_compared(test: str, leak: str) -> None:
@@ -89,6 +93,9 @@ def test_short_questions_are_compared(test: str, leak: str) -> None:
             "A square has side 3 and a circle in it. Their areas are as $m/n$, where $m$ and $n$ are relatively prime "
             "positive integers. Find $m+n$.",
         ),
+        (r"What is $\frac{1}{2}+\frac{1}{3}$?", r"Compute $H = 1+\frac{1}{2}+\frac{1}{3}+\dots+\frac{1}{90}$."),
+        (r"Compute $\cos 36^\circ.$", r"Simplify $\cos 36^\circ - \cos 72^\circ.$"),
+        (r"Compute $6!$.", r"Compute $6! + 3!$"),
         ("Find $x$.", "Find $x$ if $3x+5=26$ and x is the smallest of the numbers."),
         ("What is 5% of 60?", "A shop takes 5% of 60 dollars off, and then 3 dollars more. What is left to pay?"),
     ],

@@ -117,3 +117,13 @@ def test_published_candidates_belong_to_training_problems(data_root: str, prepar
     assert counts["solutions"] == counts["traces"] + counts["critique_unreadable"] + counts["critique_disagrees"]
     assert counts["traces"] > 7000
     assert len({text_field(row, "question") for row in read_table(data_root, FILE)}) == 763
+
+
+def test_a_shared_drawing_is_no_leak(data_root: str, prepared: Prepared) -> None:
+    """Two of the 110 problems that shared nothing with a test problem but Asymptote."""
+    kept = {row.question for row in prepared.splits["train"]} | {row.question for row in prepared.splits["dev"]}
+    rows = {
+        fields["id"]: text_field((place, fields), "problem") for place, fields in read_table(data_root, "math_train")
+    }
+    assert rows["algebra/350"].strip() in kept
+    assert rows["algebra/505"].strip() in kept

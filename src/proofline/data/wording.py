@@ -37,9 +37,12 @@ _REQUEST = re.compile(
     rf"^(?:(?:please|question|problem|q|{'|'.join(sorted(ASKING))}|work out|what|what's|the (?:exact )?value of|for)"
     r"\b[ :.]*)+"
 )
+JOINING = re.compile(r"[^\w()\[\]]")
+"""Begins a word that makes a longer formula of what stands beside it: an operator or a command."""
 _ACCENT = re.compile(r"\\[dtc](?=frac|binom)")
 _LAYOUT = re.compile(r"\\(?:left|right|displaystyle|quad|qquad|(?:text|math)(?:bf|it|rm|sf)?)(?![a-z])|\\[ ,;!:\[\]()]")
 _WORD = re.compile(rf"\\[a-z]+|{_NUMBER}|[^\W\d_]+|_|[^\w\s.,;:?\"“”${{}}\\]")
+_NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
 _RUN = re.compile(r"\w+")
 
 
@@ -95,9 +98,16 @@ def words(text: str) -> list[str]:
     return _words(_without_boilerplate(wording(text)))
 
 
+def nameless(text: str) -> str:
+    """The text with all names alike: words that somewhere in it have a capital in the middle of a sentence."""
+    names = set(_NAME.findall(text))
+    return re.sub(rf"\b(?:{'|'.join(names)})\b", "@", text) if names else text
+
+
 def request(question: str) -> list[str]:
-    """All words of a question, drawings too, but for how it asks (`compute`, `what is`): what makes a short one."""
-    return _words(_REQUEST.sub("", wording(question)))
+    """All words of a question, drawings too, but for how it asks (`compute`, `what is`) and in which form it wants the
+    answer: what makes a short one."""
+    return _words(_REQUEST.sub("", _PHRASE.sub(" ", wording(question))))
 
 
 def ngrams(question: str, n: int) -> set[tuple[str, ...]]:
