@@ -15,7 +15,7 @@ import hashlib
 import json
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -58,6 +58,9 @@ class Problem(Record):
     """Difficulty: number of steps (synthetic), 1-5 (MATH), 0 where the source gives none."""
     skeleton: str
     """Hash of the question with its numbers and names taken out; splits never share one."""
+    cluster: str = Field(default_factory=lambda known: known["skeleton"])
+    """Problems of one cluster are not independent, and statistics resample them together: the skeleton, or the least
+    skeleton among a published problem's near-duplicates."""
 
     @staticmethod
     def make_id(source: str, question: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from proofline.config.environment import all_cores
 from proofline.config.schema import Prepare
 from proofline.data.critiques import FILE, read_published
+from proofline.data.equations import find_equations
 from proofline.data.prepare import Prepared, prepare
 from proofline.data.published import text_field
 from proofline.data.sources import load_problems
@@ -61,6 +62,14 @@ def test_every_reference_is_graded_correct_against_itself(problems: list[Problem
     assert by_text[True] <= 5  # math-verify parses all others
 
 
+def test_the_equations_of_gsm8k_are_read_as_true(problems: list[Problem]) -> None:
+    """31 references state one that is not: `192*100=$1920`, `4200+3000=8600`, `13 / 6 = 2 full cycles` …"""
+    references = [row.solution for row in problems if row.source == "gsm8k" and row.split == "train"]
+    found = [find_equations(solution) for solution in references]
+    assert sum(map(len, found)) > 20_000
+    assert sum(any(not equation.holds for equation in equations) for equations in found) <= 31
+
+
 def test_the_published_labels_agree_with_the_grader(data_root: str, problems: list[Problem]) -> None:
     """9,265 of 9,415 agree, and 77 state no single value and are labelled wrong.
 
@@ -108,3 +117,13 @@ def test_published_candidates_belong_to_training_problems(data_root: str, prepar
     assert counts["solutions"] == counts["traces"] + counts["critique_unreadable"] + counts["critique_disagrees"]
     assert counts["traces"] > 7000
     assert len({text_field(row, "question") for row in read_table(data_root, FILE)}) == 763
+
+
+def test_a_shared_drawing_is_no_leak(data_root: str, prepared: Prepared) -> None:
+    """Two of the 110 problems that shared nothing with a test problem but Asymptote."""
+    kept = {row.question for row in prepared.splits["train"]} | {row.question for row in prepared.splits["dev"]}
+    rows = {
+        fields["id"]: text_field((place, fields), "problem") for place, fields in read_table(data_root, "math_train")
+    }
+    assert rows["algebra/350"].strip() in kept
+    assert rows["algebra/505"].strip() in kept

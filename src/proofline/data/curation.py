@@ -1,12 +1,14 @@
-"""Raw problems -> train, dev and test, disjoint by problem, by skeleton and by runs of words; and what was dropped.
+"""Raw problems -> train, dev and test, without copies of each other's problems; and what was dropped.
 
 The test split is kept whole (but for copies and rows without an answer), and everything else gives way to it:
 
 1. a problem without a reference answer, or worded like one already kept, is dropped; test goes first, then dev;
-2. a dev or training problem is dropped if its skeleton, or a run of `ngram` words, occurs in test;
+2. a dev or training problem is dropped if it has kin in test (see `kinship`: skeleton, runs of `ngram` words, short
+   questions, near-duplicates, solutions);
 3. a published training problem goes to dev if its skeleton's hash says so: adding a problem moves no other;
-4. a training problem is dropped if its skeleton or a run of `ngram` words occurs in dev;
-5. where the recipe limits a published source, the lowest hashes stay. Limits come last, so a smaller test split
+4. a training problem is dropped if it has kin in dev;
+5. what is left of a split is grouped by kinship: problems of one cluster are not independent of each other;
+6. where the recipe limits a published source, the lowest hashes stay. Limits come last, so a smaller test split
    never lets a training problem back in.
 
 Generated problems come with their split and a stronger skeleton (see `synthetic`); they go through the same gates.
@@ -20,8 +22,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from proofline.config.schema import Prepare
+from proofline.data.kinship import Kin, grouped
 from proofline.data.subset import subset
-from proofline.data.wording import ngrams, wording
+from proofline.data.wording import wording
 from proofline.records import SPLITS, Problem, Split
 
 
@@ -47,15 +50,18 @@ def curate(problems: Iterable[Problem], section: Prepare) -> Curated:
 
     wordings: set[str] = set()
     test, dev, train = (_distinct(arrived[split], wordings, curated) for split in ("test", "dev", "train"))
-    dev = _apart(dev, test, section.ngram, curated)
-    train = _apart(train, test, section.ngram, curated)
+    kin_of_test = Kin(test, section.ngram)
+    dev = _apart(dev, kin_of_test, "test", curated)
+    train = _apart(train, kin_of_test, "test", curated)
 
     held_out = [problem for problem in train if is_held_out(problem, section.dev_fraction)]
     dev += [problem.model_copy(update={"split": "dev"}) for problem in held_out]
     moved = {problem.id for problem in held_out}
-    train = _apart([problem for problem in train if problem.id not in moved], dev, section.ngram, curated)
+    train = [problem for problem in train if problem.id not in moved]
+    train = _apart(train, Kin(dev, section.ngram), "dev", curated)
 
-    curated.splits = _limited({"train": train, "dev": dev, "test": test}, section, curated)
+    splits: dict[Split, list[Problem]] = {"train": train, "dev": dev, "test": test}
+    curated.splits = _limited({split: grouped(rows) for split, rows in splits.items()}, section, curated)
     return curated
 
 
@@ -82,18 +88,15 @@ def _distinct(problems: Sequence[Problem], wordings: set[str], curated: Curated)
     return kept
 
 
-def _apart(problems: Sequence[Problem], others: Sequence[Problem], n: int, curated: Curated) -> list[Problem]:
-    """Those that share neither a skeleton nor a run of `n` words with `others`, which are all of one split."""
-    skeletons = {other.skeleton for other in others}
-    runs = set().union(*(ngrams(other.question, n) for other in others))
+def _apart(problems: Sequence[Problem], others: Kin, split: Split, curated: Curated) -> list[Problem]:
+    """Those without kin in `others`, which are all of one split."""
     kept = []
     for problem in problems:
-        if problem.skeleton in skeletons:
-            curated.drop(problem, f"skeleton_in_{others[0].split}")
-        elif not runs.isdisjoint(ngrams(problem.question, n)):
-            curated.drop(problem, f"ngram_in_{others[0].split}")
-        else:
+        reason = others.reason(problem)
+        if reason is None:
             kept.append(problem)
+        else:
+            curated.drop(problem, f"{reason}_in_{split}")
     return kept
 
 
