@@ -1,0 +1,142 @@
+r"""Find the statement of a solution that counts as its final answer. Text in; a Statement, or why there is none.
+
+Only an explicit statement counts, in this order:
+
+1. `#### x` (GSM8K), `\boxed{x}` (MATH) or `<answer>x</answer>`, whichever stands last in the text. `#### x` with
+   words in the place of x is a heading and states nothing;
+2. where there is none, the last sentence `The answer is x` or label `Answer: x`.
+
+Drafts do not count (`<think>…</think>`), nor does what is taken back afterwards (`Wait, …`), nor a statement that the
+end of the text cuts short: then there is no answer, rather than the one before.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from proofline.answers.boxes import Box, find_boxes, one_answer
+
+_THOUGHT = "think|thinking|thought|reasoning|scratchpad|reflection"
+_DRAFT = re.compile(rf"[<\[]({_THOUGHT})[>\]].*?(?:[<\[]/\1[>\]]|$)", re.IGNORECASE | re.DOTALL)
+_DRAFT_END = re.compile(rf"^.*[<\[]/(?:{_THOUGHT})[>\]]", re.IGNORECASE | re.DOTALL)
+
+_ASIDE = r"[ \t>*_`~≈\"“]*(?:<b>)?[ \t]*"
+_LABEL_NAME = r"(?:the |my |our )?(?:(?:final|correct|right) )?(?:answer|ans\b\.?)"
+_VALUE = re.compile(
+    rf"{_ASIDE}(?:(?:about|approximately|exactly|only) )?(?:[-+−–±]\s*)?(?:[$€£]|\\[$(\[])?\s*[-+−–±]?\s*"
+    r"(?:\d|\.\d|\\[a-zA-Z{]|[({\[]\s*[-+−–.\d\\(]|[½⅓⅔¼¾⅕⅙⅛√π∞]"
+    r"|[a-zA-Z](?:\([a-z]\))?\s*=|[a-z](?![\w'])\s*(?:$|[-+*/^.]))"
+)
+_HEADING = re.compile(rf"{_ASIDE}(?:\d+[.)]\s*(?:\*\*)?[^\W\d]|\d+(?:st|nd|rd|th)\b|\d+-[a-z]{{2}})", re.IGNORECASE)
+_HASHES = re.compile(r"(?<!#)####(?!#)[ \t]*([^\n]*)(?=\n\s*(?P<next>[^\n]+))?")
+_TAG = re.compile(r"<answer>\s*(?P<text>.*?)\s*(?P<end></answer>|$)", re.IGNORECASE | re.DOTALL)
+_END = r"(?=\.?\s*\n|[.!?]\s|$)"
+_SENTENCE = re.compile(
+    rf"(?:\b(?:the|my|our) (?:(?:final|correct|right) )?|(?:^|[.!?]\s+|\n\s*)(?:(?:final|correct) )?)answer"
+    rf"(?P<verb> is\b:?| would be\b| will be\b| must be\b| comes (?:out )?to\b| equals\b|\s*=)\s*(?P<text>.*?){_END}",
+    re.IGNORECASE | re.DOTALL,
+)
+_LABEL = re.compile(
+    rf"(?:^|(?<=[.!?])[ \t]+|\n)[ \t>#*_]*(?:<b>)?(?:(?:so|thus|hence|therefore),? )?{_LABEL_NAME}[ \t]*"
+    rf"(?:</b>|\*\*|__)?[ \t]*(?:[:=：][ \t]*(?:</b>|\*\*|__)?[ \t]*(?P<text>[^\n]*?){_END}|\n)",
+    re.IGNORECASE,
+)
+_PREFIX = re.compile(rf"{_ASIDE}{_LABEL_NAME}{_ASIDE}(?:[:=]|is\b:?){_ASIDE}", re.IGNORECASE)
+_RETRACTION = re.compile(
+    r"(?:^|[.!?…;)$*]\s+|\n\s*|—\s*|\s-+\s)(?:\W*(?:oh|hmm+|hm|but|so|well|ah|um|no)\b[,.…!]*\s+)*(?:"
+    r"wait\b(?=\s*[,.!…:;—-]|\s+(?:no|that|this|i|the|a|let|it|there|we)\b)|hold on\b|scratch that|oops|correction\b"
+    r"|actually\b|on second thought|no\s*[,.:;!—-]|(?:sorry|apologies)\b|my mistake"
+    r"|(?:but |no, )?(?:that|this|it)(?:'s| is| was|'s not| seems| looks) (?:\w+ )?"
+    r"(?:off|wrong|incorrect|mistaken|not right|not correct|a mistake|an error|right\?)"
+    r"|i (?:\w+ )?(?:made|see|notice|found|spot) (?:an?|my|the) (?:\w+ )?(?:mistake|error|slip)"
+    r"|i (?:forgot|misread|miscounted|miscalculated|missed)"
+    r"|let(?: me|'s| us) (?:re\w+|correct|fix|start over|start again|try again|think again"
+    r"|double[- ]check|check again))",
+    re.IGNORECASE,
+)
+
+
+class Statement(NamedTuple):
+    """The final answer as the solution words it."""
+
+    marker: str
+    r"""`####`, `\boxed`, `<answer>`, `The answer is` or `Answer:`."""
+    text: str
+    """What stands behind the marker; for several boxes that are one answer, of the last."""
+    end: int
+    """Where it ends, in the text without drafts."""
+    boxes: tuple[Box, ...] = ()
+    r"""Of a `\boxed`: the boxes that make the answer."""
+    cut: bool = False
+    """The text ends within the statement."""
+
+
+def find_statement(text: str) -> Statement | None:
+    """The statement that counts, by the order in the module's docstring; None where there is none."""
+    text = without_drafts(text)
+    found, sentences = _marks(text), _sentences(text)
+    last = max(found or sentences, key=lambda statement: statement.end, default=None)
+    if last is not None and last.cut:
+        later = [sentence for sentence in sentences if sentence.end > last.end]
+        return later[-1] if later else last
+    return last
+
+
+def retraction(text: str, statement: Statement) -> str | None:
+    """The words behind a statement that take it back; None where there are none."""
+    match = _RETRACTION.search(without_drafts(text), statement.end)
+    return match[0].strip() if match else None
+
+
+def without_drafts(text: str) -> str:
+    """The text without what its writer marks as thinking, ended or not."""
+    return _DRAFT_END.sub("", _DRAFT.sub("", text)) if "<" in text or "[" in text else text
+
+
+def _marks(text: str) -> list[Statement]:
+    marks = []
+    boxes = find_boxes(text)
+    if boxes:
+        run, last = one_answer(text, boxes), boxes[-1]
+        marks.append(Statement(r"\boxed", last.content or "", last.end, tuple(run), cut=last.content is None))
+    for match in _HASHES.finditer(text):
+        content, end = match[1].strip(), match.end(1)
+        if not content and match["next"] and states_value(match["next"]):
+            content, end = match["next"], match.end("next")
+        content = _PREFIX.sub("", content)
+        if states_value(content) or (not text[match.end(1) :].strip() and not content):
+            marks.append(Statement("####", content, end))
+    for match in _TAG.finditer(text):
+        if "\\boxed" not in match["text"]:
+            marks.append(Statement("<answer>", _PREFIX.sub("", match["text"]), match.end(), cut=not match["end"]))
+    return marks
+
+
+def _sentences(text: str) -> list[Statement]:
+    found = [
+        Statement("The answer is", match["text"].strip(), match.end("text"))
+        for match in _SENTENCE.finditer(text)
+        if match["verb"].lower().startswith(" is") or states_value(match["text"])
+    ]
+    found += filter(None, (_labelled(text, match) for match in _LABEL.finditer(text)))
+    return sorted(found, key=lambda statement: statement.end)
+
+
+def _labelled(text: str, label: re.Match[str]) -> Statement | None:
+    """What `Answer:` or a heading `Answer` states: a value, and where a text goes on behind it, nothing else."""
+    content, end = label["text"], label.end()
+    if not (content or "").strip():
+        line = re.compile(r"\s*([^\n]*)").match(text, label.end())
+        content, end = (line[1], line.end()) if line else ("", end)
+        if not states_value(content):
+            return None
+    goes_on = text[end:].strip(" \n\t.*_`!</b>")
+    if goes_on and (not states_value(content) or "=" in content or len(re.findall(r"[^\W\d_]{2,}", content)) > 3):
+        return None
+    return Statement("Answer:", str(content).strip(), end)
+
+
+def states_value(content: str) -> bool:
+    """Does it begin with a value, rather than with words (`Check: 6 groups`) or as a numbered heading (`2. Check`)?"""
+    return bool(_VALUE.match(content)) and not _HEADING.match(content)
