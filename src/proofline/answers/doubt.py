@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from proofline.answers.spelling import MULTIPLIER
+from proofline.answers.units import other_unit, unit_of
 
 _TEXT = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|textnormal|mathrm)\s*\{([^{}]*)\}")
 _COMMAND = re.compile(r"\\[a-zA-Z]+|\\begin\{[^}]*\}|\\end\{[^}]*\}")
@@ -31,6 +32,8 @@ def doubt(answer: str, reference: str) -> str | None:
             return "two numbers with a blank between them"
         if any(not _AND_OR.fullmatch(match[1]) for match in _COMPOUND.finditer(text)):
             return "two numbers with words between them"
+    if other_unit(answer, reference):
+        return f"'{unit_of(answer)}' beside '{unit_of(reference)}'"
     if is_words(answer) != is_words(reference):
         return "words beside mathematics"
     return None

@@ -18,6 +18,7 @@ from proofline.answers import numbers as n
 from proofline.answers.clock import compare_colons
 from proofline.answers.doubt import doubt
 from proofline.answers.numbers import Number, Unreadable
+from proofline.answers.units import compare_bases, same_unit
 from proofline.answers.value import Group, Relation, Term, Value, Words, read_value
 from proofline.records import Verdict
 
@@ -39,9 +40,9 @@ def compare_exactly(answer: str, reference: str) -> Outcome:
         return "correct", "the same spelling"
     if reason := doubt(answer, reference):
         return "unparsed", reason
-    verdict = compare_colons(answer, reference)
+    verdict = compare_colons(answer, reference) or compare_bases(answer, reference)
     if verdict is not None:
-        return verdict, "compared as times or ratios"
+        return verdict, "compared as times, ratios or numbers with a base"
     try:
         same_value = _same(read_value(answer), read_value(reference))
     except Unreadable as error:
@@ -157,8 +158,11 @@ def _all_same(mine: Sequence[Value], theirs: Sequence[Value]) -> bool:
 
 
 def _same_in_any_order(mine: Sequence[Value], theirs: Sequence[Value]) -> bool:
-    """As sets: what stands twice counts once."""
-    return all(any(_same(a, b) for b in theirs) for a in mine) and all(any(_same(a, b) for a in mine) for b in theirs)
+    """As sets, in which what stands twice counts once; but nobody knows whether it may be left out."""
+    same = all(any(_same(a, b) for b in theirs) for a in mine) and all(any(_same(a, b) for a in mine) for b in theirs)
+    if same and len(mine) != len(theirs):
+        raise Unreadable("a value that stands twice, beside once")
+    return same
 
 
 def _same_term(mine: Term, theirs: Term) -> bool:
@@ -166,17 +170,6 @@ def _same_term(mine: Term, theirs: Term) -> bool:
     if same and mine.unit and theirs.unit and not same_unit(mine.unit, theirs.unit):
         raise Unreadable(f"'{mine.unit}' beside '{theirs.unit}'")
     return same
-
-
-def same_unit(mine: str, theirs: str) -> bool:
-    """One unit, in the singular or plural, whole or shortened (`inches`, `in`; `square units`, `sq units`)."""
-    short, long = sorted((re.findall(r"[a-z]+", unit) for unit in (mine, theirs)), key=len)
-    return all(any(_one_word(word, other) for other in long) for word in short)
-
-
-def _one_word(word: str, other: str) -> bool:
-    short, long = sorted((re.sub(r"e?s$", "", word), re.sub(r"e?s$", "", other)), key=len)
-    return short == long or (len(short) > 1 and long.startswith(short))
 
 
 def _same_at(mine: Term, theirs: Term, point: dict[str, Number]) -> bool:

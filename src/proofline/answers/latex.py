@@ -1,4 +1,4 @@
-r"""LaTeX in one spelling for the exact reader: layout, degree, percent and currency signs taken off, one sign a meaning.
+r"""LaTeX in one spelling for the exact reader: layout, degree, percent and currency signs off, one sign a meaning.
 
 Text in, text out: `\dfrac12 \times 3 \leq x` is `\frac12 * 3 ≤ x`.
 """

@@ -29,6 +29,7 @@ _COMMAS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _MIXED = re.compile(
     r"(-?)\s*(\d+)(?: and | |(?=\\[dtc]?frac)) *(?:(\d+)\s*/\s*(\d+)|\\[dtc]?frac(?:\{(\d+)\}\{(\d+)\}|(\d)(\d)))"
 )
+_BOLD = re.compile(r"\\(?:mathbf|boldsymbol|mathrm|bm)\s*\{([^{}]*)\}")
 _SHORT_FRACTION = re.compile(r"\\([dtc]?frac)(?= \d|\d \d)\s*(\d)\s*(\d)(?!\d)")
 
 
@@ -48,6 +49,8 @@ def _clean_once(answer: str) -> str:
     wrapped = MATH.fullmatch(answer.rstrip(".,; "))
     if wrapped:
         answer = next(group for group in wrapped.groups() if group is not None)
+    if bold := _BOLD.fullmatch(answer.rstrip(".,; ")):
+        answer = bold[1]
     answer = _CURRENCY.sub("", answer).rstrip(".,; ")
     answer = re.sub(r"\s*\\?%$", "", answer.removeprefix(r"\approx").removeprefix("≈")).strip()
     answer = _SHORT_FRACTION.sub(r"\\\1{\2}{\3}", answer)

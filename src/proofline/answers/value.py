@@ -72,7 +72,7 @@ _OPEN, _CLOSE = "([{", ")]}"
 def read_value(answer: str) -> Value:
     """The value of an answer. Raises Unreadable."""
     text = plain_latex(answer)
-    if not re.search(r"\\(?!text|mbox|mathrm)[a-zA-Z]|\d|[=<>≤≥≠∈∪+*/^]", TEXT.sub("", text)):
+    if not re.search(r"\\(?!text|mbox|mathrm)[a-zA-Z]|\d|[=<>≤≥≠∈∪+*/^]|(?<![^\W\d_]{2})-", TEXT.sub("", text)):
         words = words_of(text)
         if words and (len(words) > 1 or not words.isalpha() or TEXT.search(text)):
             return Words(words)

@@ -23,10 +23,13 @@ from proofline.answers.clock import compare_colons
 from proofline.answers.doubt import doubt
 from proofline.answers.exact import Outcome
 from proofline.answers.spelling import alternatives
+from proofline.answers.units import compare_bases
 from proofline.grading.apart import apart
 from proofline.grading.second import any_of
 from proofline.records import Verdict
 
+_LETTER = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])")
+_TEXT = re.compile(r"\\(?:text|mbox|mathrm|begin|end)\s*\{[^{}]*\}")
 _INTEGER = re.compile(r"0|-?[1-9]\d{0,14}")
 
 
@@ -52,12 +55,14 @@ def _compare(answer: str, reference: str) -> Outcome:
     if verdict is None:
         if why := doubt(answer, reference):
             return "unparsed", f"{why}: not compared with the reference {quote(reference)}"
-        verdict = compare_colons(answer, reference) or _by_math_verify(answer, reference)
+        verdict = compare_colons(answer, reference) or compare_bases(answer, reference)
+        verdict = verdict or _by_math_verify(answer, reference)
     return verdict, state(verdict, reference)
 
 
 def _by_math_verify(answer: str, reference: str) -> Verdict:
-    gold, value = _parse(reference), _parse(answer)
+    units = not _letters(reference) & _letters(answer)
+    gold, value = _parse(reference, units), _parse(answer, units)
     if gold is None or value is None:
         return "unparsed"
     return "correct" if _equal(gold, value) and not apart(gold, value) else "wrong"
@@ -74,11 +79,18 @@ def warm_up() -> None:
     compare(r"\frac{1}{2}", "0.5")
 
 
+def _letters(answer: str) -> set[str]:
+    """Letters that stand alone outside of text and commands. Those that both sides have are unknowns, not units."""
+    return set(_LETTER.findall(_TEXT.sub("", answer)))
+
+
 @functools.lru_cache(maxsize=4096)
-def _parse(answer: str) -> Any | None:
-    """SymPy's expression, or None where math-verify has none or an undefined one (`05:00` is a division by zero)."""
+def _parse(answer: str, units: bool = True) -> Any | None:
+    """SymPy's expression, without what may be a unit or else with it. None where math-verify has none or an undefined
+    one (`05:00` is a division by zero).
+    """
     parse, _, readings, undefined = _math_verify()
-    for reading in readings:
+    for reading in readings if units else readings[::-1]:
         parsed = parse(f"${answer}$", [reading], fallback_mode="no_fallback", parsing_timeout=0)
         if parsed and not (hasattr(parsed[0], "has") and parsed[0].has(*undefined)):
             return parsed[0]
@@ -99,7 +111,7 @@ def _math_verify() -> tuple[Any, Any, tuple[Any, ...], tuple[Any, ...]]:
 
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # warns once that its time-outs are off
     usual = LatexExtractionConfig()
-    # Dropping units is right for `5 cm` and mangles `a + b + c`, so a second reading keeps them.
+    # Dropping units is right for `5 cm` and mangles `a + b + c` and `2s`, so a second reading keeps them.
     with_units = LatexExtractionConfig(
         normalization_config=NormalizationConfig(
             basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="all", equations=False
