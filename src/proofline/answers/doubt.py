@@ -15,7 +15,7 @@ _TEXT = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|textnormal|mathrm)\s*\{
 _COMMAND = re.compile(r"\\[a-zA-Z]+|\\begin\{[^}]*\}|\\end\{[^}]*\}")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _MATHEMATICS = re.compile(r"[\d=<>+*/^_|\\]")
-_BLANK = re.compile(r"\d +\d")
+_BLANK = re.compile(r"(?<![_^\d])\d+ +\d")
 _COMPOUND = re.compile(
     r"\d[\s\\,]*\\(?:text|mbox|mathrm)\s*\{([^{}]*)\}[\s\\,]*(?:\\(?:text|mbox)\s*\{[^{}]*\}[\s\\,]*)*[\d.]"
 )
@@ -28,7 +28,7 @@ def doubt(answer: str, reference: str) -> str | None:
         word = MULTIPLIER.search(_TEXT.sub(r" \1 ", text))
         if word and word[0].strip() not in _COMMAND.sub("", other):  # `3k` beside `2k`: an unknown, or the same word
             return f"'{word[0].strip()}' makes another number of the one beside it"
-        if _BLANK.search(_TEXT.sub(" & ", re.sub(r"\\[a-zA-Z]+\s*\d", "", text))):
+        if _BLANK.search(_TEXT.sub(" & ", re.sub(r"\\[a-zA-Z]+\s*\d", "& ", text))):
             return "two numbers with a blank between them"
         if any(not _AND_OR.fullmatch(match[1]) for match in _COMPOUND.finditer(text)):
             return "two numbers with words between them"
@@ -42,5 +42,7 @@ def doubt(answer: str, reference: str) -> str | None:
 def is_words(text: str) -> bool:
     """Is it text alone, such as a name or a written number?"""
     bare = _TEXT.sub(r" \1 ", text)
-    in_text = bool(_TEXT.search(text)) and not _TEXT.sub("", text).strip(" ().,")
+    in_text = (
+        len(re.findall(r"[^\W\d_]", bare)) > 1 and bool(_TEXT.search(text)) and not _TEXT.sub("", text).strip(" ().,")
+    )
     return not _MATHEMATICS.search(_COMMAND.sub("\\\\", bare)) and bool(in_text or _WORD.search(bare))

@@ -58,6 +58,7 @@ class Words:
 
 Value = Term | Group | Relation | Words
 
+_WORD = re.compile(r"[^\W\d_]{3,}")
 _JOINING = re.compile(r"\s*,?\s*\b(?:and|or)\b\s*", re.IGNORECASE)
 _BARE_UNIT = re.compile(r"(?<=[\d)}\s])([a-zA-Z]{2,}(?:[ /][a-zA-Z]{2,})*(?:\^\{?\d\}?)?)\.?$")
 _FUNCTION_NAMES = re.compile(r"\b(?:sin|cos|tan|log|ln|exp|sqrt|pi)\b")
@@ -74,7 +75,7 @@ def read_value(answer: str) -> Value:
     text = plain_latex(answer)
     if not re.search(r"\\(?!text|mbox|mathrm)[a-zA-Z]|\d|[=<>≤≥≠∈∪+*/^]|(?<![^\W\d_]{2})-", TEXT.sub("", text)):
         words = words_of(text)
-        if words and (len(words) > 1 or not words.isalpha() or TEXT.search(text)):
+        if words and (TEXT.search(text) or _WORD.search(text)):
             return Words(words)
     text = TEXT.sub(
         lambda match: f" {_JOINING.sub(' , ', match[1])} " if _JOINING.fullmatch(match[1]) else match[0], text
@@ -95,7 +96,9 @@ def _read(text: str) -> Value:
     parts = [part for part in split(text, ",;") if part.strip()]
     if len(parts) > 1:
         return Group("list", tuple(_read(part) for part in parts))
-    text = parts[0].strip()
+    text = "".join(parts).strip()
+    if not text:
+        raise Unreadable("nothing but commas")
     if r"\pm" in text or "±" in text:
         both = [
             re.sub(r"\\pm(?![a-zA-Z])|±", sign, re.sub(r"\\mp(?![a-zA-Z])", other, text))
