@@ -18,12 +18,13 @@ _CUT_SHORT = re.compile(r"\\(?:b|bo|box|boxe|f|fb|fbo)$")
 
 _GROUP = r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}"
 _TERM = (
-    r"(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+"
+    r"(?:\d+(?:,\d{3})*(?:\.\d+)?(?::\d+)*(?:!(?=\s*(?:\$|\\[)\]]|[-+*/^])))?|\.\d+"
     rf"|\\(?!quad|qquad|square|blacksquare|end|boxed|fbox)[a-zA-Z]+(?:\s*\[\d+\])?(?:\s*{_GROUP}|\s*\d)*"
     r"|[a-zA-Z](?![a-zA-Z])|\([^()\n$]*\)|\[[^\[\]\n$]*\]|\\\{[^{}\n$]*\\\})"
 )
-_BARE = re.compile(rf"[-+−]?\s*{_TERM}(?:\s*[-+*/^_−]\s*(?:{_TERM}|{_GROUP})|\s*(?=\\){_TERM}|{_TERM})*")
+_BARE = re.compile(rf"(?:\\[,;:!$])?\s*[-+−]?\s*{_TERM}(?:\s*[-+*/^_−]\s*(?:{_TERM}|{_GROUP})|\s*(?=\\){_TERM}|{_TERM})*")
 
+_BULLET = re.compile(r"\s*[$.]*\s*\n\s*(?:[-*•]|\\item)\s[\s$]*")
 _LAYOUT = re.compile(r"\$|\\[()\[\],;! ]|\\(?:quad|qquad|left|right)(?![a-zA-Z])|[~&]|\*\*")
 _TEXT = re.compile(r"\\(?:text|mbox|textrm|mathrm)\s*\{([^{}]*)\}")
 _UNKNOWN = r"(?:\\[a-zA-Z]+|[a-zA-Z])(?:_(?:\w|\{\w+\}))?'*(?:\s*\(\s*\w\s*\))?\s*(?:=|\\in)\s*"
@@ -102,7 +103,9 @@ def closing_brace(text: str, start: int) -> int | None:
 
 
 def _connects(gap: str) -> bool:
-    """`and`, `or`, a comma, or nothing but a blank on the same line."""
+    """`and`, `or`, a comma, nothing but a blank on the same line, or the bullet of a list."""
+    if _BULLET.fullmatch(gap):
+        return True
     gap = _LAYOUT.sub(" ", _TEXT.sub(r"\1", gap))
     match = _CONNECTION.fullmatch(gap)
     if match is None:

@@ -15,7 +15,7 @@ _TEXT = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|textnormal|mathrm)\s*\{
 _COMMAND = re.compile(r"\\[a-zA-Z]+|\\begin\{[^}]*\}|\\end\{[^}]*\}")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _MATHEMATICS = re.compile(r"[\d=<>+*/^_|\\]")
-_BLANK = re.compile(r"(?<![_^\d])\d+ +\d")
+_BLANK = re.compile(r"(?<![_^\d])\d+(?: |~|(?<!\\)\\[,;:! ])+\d|\d\s*'\s*\d")
 _COMPOUND = re.compile(
     r"\d[\s\\,]*\\(?:text|mbox|mathrm)\s*\{([^{}]*)\}[\s\\,]*(?:\\(?:text|mbox)\s*\{[^{}]*\}[\s\\,]*)*[\d.]"
 )
@@ -29,7 +29,7 @@ def doubt(answer: str, reference: str) -> str | None:
         if word and word[0].strip() not in _COMMAND.sub("", other):  # `3k` beside `2k`: an unknown, or the same word
             return f"'{word[0].strip()}' makes another number of the one beside it"
         if _BLANK.search(_TEXT.sub(" & ", re.sub(r"\\[a-zA-Z]+\s*\d", "& ", text))):
-            return "two numbers with a blank between them"
+            return "two numbers with a blank or a mark between them"
         if any(not _AND_OR.fullmatch(match[1]) for match in _COMPOUND.finditer(text)):
             return "two numbers with words between them"
     if other_unit(answer, reference):

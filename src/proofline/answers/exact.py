@@ -23,7 +23,7 @@ from proofline.answers.value import Group, Relation, Term, Value, Words, read_va
 from proofline.records import Verdict
 
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,30}")
-_LOOSE = re.compile(r"\\(?:left|right)(?![a-zA-Z])|(?<!\\)\\[,;:! ]|(?<!\d)\s+|\s+(?!\d)|\$")
+_LOOSE = re.compile(r"\\(?:left|right)(?![a-zA-Z])|(?<![\\\d])\\[,;:! ]|(?<!\\)\\[,;:! ](?!\d)|(?<!\d)\s+|\s+(?!\d)|\$")
 POINTS = 3
 """At how many points expressions are compared; the first is positive, the second negative."""
 ROUNDED_DIGITS = 6
@@ -38,11 +38,12 @@ def compare_exactly(answer: str, reference: str) -> Outcome:
         return ("correct", "the same number") if same else ("wrong", "another number")
     if answer == reference or _LOOSE.sub("", answer) == _LOOSE.sub("", reference):
         return "correct", "the same spelling"
+    if verdict := compare_colons(answer, reference):
+        return verdict, "compared as times or ratios"
     if reason := doubt(answer, reference):
         return "unparsed", reason
-    verdict = compare_colons(answer, reference) or compare_bases(answer, reference)
-    if verdict is not None:
-        return verdict, "compared as times, ratios or numbers with a base"
+    if verdict := compare_bases(answer, reference):
+        return verdict, "compared as numbers with a base"
     try:
         same_value = _same(read_value(answer), read_value(reference))
     except Unreadable as error:

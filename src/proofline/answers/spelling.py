@@ -1,7 +1,7 @@
 r"""One spelling for what means the same. Text in, text out; `clean(clean(x)) == clean(x)`.
 
 `\$1,\!600.`, `1,600`, `1\,600`, `1 600` and `1600` become `1600`; `44\%` is `44`; `2 1/2` and `2½` are
-`2\frac{1}{2}`. These are the spellings that math-verify's parser trips over; all else is its own task.
+`2\frac{1}{2}`; `1e3` is `1 \times 10^{3}`. These are the spellings that math-verify's parser trips over; all else is its own task.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ _LEADING_DASH = re.compile(r"^[–—‒](?=\s*[\d.$\\])")
 
 _NARROW = r"(?:\\[,;: !]|~|\{,\}|,\\!|[\u00a0\u2000-\u200a\u202f\u205f\u3000])"
 _GROUPED = re.compile(rf"(?<![\d.,])(\d{{1,3}})((?:{_NARROW}\s*\d{{3}})+)(?!\d)")
-_SPACED = re.compile(r"-?\d{1,3}(?: \d{3})+(?:\.\d+)?")
+_DECIMALS = re.compile(rf"(?<=\d\.)\d{{3}}(?:{_NARROW}\d{{1,3}})+(?!\d)")
+_SPACED = re.compile(r"(?:^|(?<=[(\[{=+-])|(?<=[,;=+-] ))[1-9]\d{0,2}(?: \d{3})+(?! ?\d)")
+_SCIENTIFIC = re.compile(r"(-?\d+(?:\.\d+)?)[eE]([-+]?\d{1,3})")
 _COMMAS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _MIXED = re.compile(
     r"(-?)\s*(\d+)(?: and | |(?=\\[dtc]?frac)) *(?:(\d+)\s*/\s*(\d+)|\\[dtc]?frac(?:\{(\d+)\}\{(\d+)\}|(\d)(\d)))"
@@ -44,6 +46,7 @@ def clean(answer: str) -> str:
 def _clean_once(answer: str) -> str:
     answer = _ascii(answer)
     answer = _GROUPED.sub(lambda number: number[1] + re.sub(r"\D", "", number[2]), answer)
+    answer = _DECIMALS.sub(lambda number: re.sub(r"\D", "", number[0]), answer)
     answer = answer.replace(r",\!", "").replace(r"\!", "")
     answer = _ORNAMENT.sub("", " ".join(answer.split()))
     wrapped = MATH.fullmatch(answer.rstrip(".,; "))
@@ -54,8 +57,11 @@ def _clean_once(answer: str) -> str:
     answer = _CURRENCY.sub("", answer).rstrip(".,; ")
     answer = re.sub(r"\s*\\?%$", "", answer.removeprefix(r"\approx").removeprefix("≈")).strip()
     answer = _SHORT_FRACTION.sub(r"\\\1{\2}{\3}", answer)
-    if _COMMAS.fullmatch(answer) or _SPACED.fullmatch(answer):
-        return re.sub("[ ,]", "", answer)
+    answer = _SPACED.sub(lambda number: number[0].replace(" ", ""), answer)
+    if _COMMAS.fullmatch(answer):
+        return answer.replace(",", "")
+    if scientific := _SCIENTIFIC.fullmatch(answer):
+        return rf"{scientific[1]} \times 10^{{{int(scientific[2])}}}"
     mixed = _MIXED.fullmatch(answer)
     if mixed:
         sign, whole, *parts = mixed.groups()

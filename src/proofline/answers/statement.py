@@ -28,31 +28,41 @@ _VALUE = re.compile(
     r"(?:\d|\.\d|\\[a-zA-Z{]|[({\[]\s*[-+−–.\d\\(]|[½⅓⅔¼¾⅕⅙⅛√π∞]"
     r"|[a-zA-Z](?:\([a-z]\))?\s*=|[a-z](?![\w'])\s*(?:$|[-+*/^.]))"
 )
-_HEADING = re.compile(rf"{_ASIDE}(?:\d+[.)]\s*(?:\*\*)?[^\W\d]|\d+(?:st|nd|rd|th)\b|\d+-[a-z]{{2}})", re.IGNORECASE)
+_HEADING = re.compile(rf"{_ASIDE}(?:\d+[.):]\s*(?:\*\*)?[^\W\d]|\d+(?:st|nd|rd|th)\b|\d+-[a-z]{{2}})", re.IGNORECASE)
 _HASHES = re.compile(r"(?<!#)####(?!#)[ \t]*([^\n]*)(?=\n\s*(?P<next>[^\n]+))?")
 _TAG = re.compile(r"<answer>\s*(?P<text>.*?)\s*(?P<end></answer>|$)", re.IGNORECASE | re.DOTALL)
 _END = r"(?=\.?\s*\n|[.!?]\s|$)"
+_OTHER_VERBS = (
+    r"(?: to (?:the|this|that|your|our) [\w ]{1,40}?)? (?:is|would be|will be|should be|must be|comes (?:out )?to|equals)"
+    r"\b:?|\s*="
+)
 _SENTENCE = re.compile(
     rf"(?:\b(?:the|my|our) (?:(?:final|correct|right) )?|(?:^|[.!?]\s+|\n\s*)(?:(?:final|correct) )?)answer"
-    rf"(?P<verb> is\b:?| would be\b| will be\b| must be\b| comes (?:out )?to\b| equals\b|\s*=)\s*(?P<text>.*?){_END}",
+    rf"(?P<verb> is\b:?|{_OTHER_VERBS})\s*(?P<text>.*?){_END}",
     re.IGNORECASE | re.DOTALL,
 )
 _LABEL = re.compile(
-    rf"(?:^|(?<=[.!?])[ \t]+|\n)[ \t>#*_]*(?:<b>)?(?:(?:so|thus|hence|therefore),? )?{_LABEL_NAME}[ \t]*"
-    rf"(?:</b>|\*\*|__)?[ \t]*(?:[:=：][ \t]*(?:</b>|\*\*|__)?[ \t]*(?P<text>[^\n]*?){_END}|\n)",
+    rf"(?:^|(?<=[.!?])[ \t]+|\n)[ \t>#*_•-]*(?:<b>)?(?:(?:so|thus|hence|therefore),? )?{_LABEL_NAME}[ \t]*"
+    rf"(?:</b>|[*_]+)?[ \t]*(?:[:=：][ \t]*(?:</b>|[*_]+)?[ \t]*(?P<text>[^\n]*?){_END}|\n)",
     re.IGNORECASE,
 )
 _PREFIX = re.compile(rf"{_ASIDE}{_LABEL_NAME}{_ASIDE}(?:[:=]|is\b:?){_ASIDE}", re.IGNORECASE)
+_ERROR = r"(?:mistake|error|slip)\b"
+_NOT_SO = (
+    r"(?:off|wrong|incorrect|mistaken|not (?:quite )?(?:right|correct)|a mistake|an error|right\?)(?! to\b)"
+    r"|(?:isn't|wasn't|can't be|cannot be|can not be|couldn't be|doesn't (?:seem|look)) (?:quite )?(?:right|correct)"
+)
 _RETRACTION = re.compile(
-    r"(?:^|[.!?…;)$*]\s+|\n\s*|—\s*|\s-+\s)(?:\W*(?:oh|hmm+|hm|but|so|well|ah|um|no)\b[,.…!]*\s+)*(?:"
-    r"wait\b(?=\s*[,.!…:;—-]|\s+(?:no|that|this|i|the|a|let|it|there|we)\b)|hold on\b|scratch that|oops|correction\b"
-    r"|actually\b|on second thought|no\s*[,.:;!—-]|(?:sorry|apologies)\b|my mistake"
-    r"|(?:but |no, )?(?:that|this|it)(?:'s| is| was|'s not| seems| looks) (?:\w+ )?"
-    r"(?:off|wrong|incorrect|mistaken|not right|not correct|a mistake|an error|right\?)"
-    r"|i (?:\w+ )?(?:made|see|notice|found|spot) (?:an?|my|the) (?:\w+ )?(?:mistake|error|slip)"
-    r"|i (?:forgot|misread|miscounted|miscalculated|missed)"
-    r"|let(?: me|'s| us) (?:re\w+|correct|fix|start over|start again|try again|think again"
-    r"|double[- ]check|check again))",
+    r"(?:^[\s.,;:!$*)}]*|[.!?…;)$*]\s+|\n\s*|—\s*|\s-+\s)"
+    r"(?:\W*(?:oh|hmm+|hm|but|so|well|ah|um|no|however|although|though)\b[,.…!]*\s+)*(?:"
+    r"wait\b(?=\s*(?:[,.!…:;—-]|$)|\s+(?:no|that|this|i|the|a|let|it|there|we)\b)|hold on\b|scratch that|oops"
+    r"|correction\b|actually\b|on second thought|no\s*[,.:;!—-]|(?:sorry|apologies)\b|my mistake"
+    rf"|(?:that|this|it|the answer|my answer) ?(?:(?:'s| is| was|'s not| seems| looks) (?:\w+ )?)?(?:{_NOT_SO})"
+    r"|i (?:was|am) (?:wrong|mistaken)\b|there (?:is|was) (?:an?|my) (?:\w+ )?" + _ERROR +
+    r"|i (?:\w+ )?(?:i |that i )?(?:made|see|notice|found|spot) (?:an?|my|the) (?:\w+ )?" + _ERROR +
+    r"|i (?:\w+ )?(?:i |that i )?(?:forgot|misread|miscounted|miscalculated|missed)\b"
+    r"|let(?: me|'s| us) (?:re-?(?:compute|calculate|consider|count|do|think|try|start|vise|work|write|solve|read)"
+    r"|correct\b|fix\b|start over|start again|try again|think again))",
     re.IGNORECASE,
 )
 
@@ -85,7 +95,7 @@ def find_statement(text: str) -> Statement | None:
 
 def retraction(text: str, statement: Statement) -> str | None:
     """The words behind a statement that take it back; None where there are none."""
-    match = _RETRACTION.search(without_drafts(text), statement.end)
+    match = _RETRACTION.search(without_drafts(text)[statement.end :].replace("’", "'"))
     return match[0].strip() if match else None
 
 
@@ -117,7 +127,7 @@ def _sentences(text: str) -> list[Statement]:
     found = [
         Statement("The answer is", match["text"].strip(), match.end("text"))
         for match in _SENTENCE.finditer(text)
-        if match["verb"].lower().startswith(" is") or states_value(match["text"])
+        if match["verb"].lower() in (" is", " is:") or states_value(match["text"])
     ]
     found += filter(None, (_labelled(text, match) for match in _LABEL.finditer(text)))
     return sorted(found, key=lambda statement: statement.end)

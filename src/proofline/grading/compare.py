@@ -52,11 +52,11 @@ def compare(answer: str, reference: str) -> Outcome:
 
 def _compare(answer: str, reference: str) -> Outcome:
     verdict = compare_plainly(answer, reference)
+    verdict = verdict or compare_colons(answer, reference)
     if verdict is None:
         if why := doubt(answer, reference):
             return "unparsed", f"{why}: not compared with the reference {quote(reference)}"
-        verdict = compare_colons(answer, reference) or compare_bases(answer, reference)
-        verdict = verdict or _by_math_verify(answer, reference)
+        verdict = compare_bases(answer, reference) or _by_math_verify(answer, reference)
     return verdict, state(verdict, reference)
 
 
