@@ -25,6 +25,7 @@ _GREEK = re.compile(
     "alpha|beta|[gG]amma|[dD]elta|(?:var)?epsilon|zeta|eta|(?:var)?theta|Theta|kappa|[lL]ambda|mu|nu|xi|rho|[sS]igma|tau"
     "|(?:var)?phi|Phi|chi|[pP]si|[oO]mega|ell"
 )
+_PLAIN_FRACTION = re.compile(r"(?:\{ (\d+) \}|(\d)) ?(?:\{ (\d+) \}|(\d))")
 _NAMES = frozenset(n.FUNCTIONS)
 _CLOSING = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", "|": "|"}
 
@@ -160,13 +161,15 @@ class Parser:
 
     def mixed(self) -> Fraction | None:
         """The fraction of a mixed number, `\frac{1}{2}` behind a whole one; None where it is no plain fraction."""
-        end = self.at + 7
-        parts = self.tokens[self.at + 1 : end]
-        if len(parts) == 6 and parts[0::3] == ["{", "{"] and parts[2::3] == ["}", "}"]:
-            above, below = parts[1], parts[4]
-            if above.isdigit() and below.isdigit() and int(below):
-                self.at = end
-                return Fraction(int(above), int(below))
+        end = self.at + 1
+        parts: list[str] = []
+        while end < len(self.tokens) and "".join(parts).count("}") < 2 and len(parts) < 6:
+            parts.append(self.tokens[end])
+            end += 1
+            if match := _PLAIN_FRACTION.fullmatch(" ".join(parts)):
+                above, below = (int(part) for part in match.groups() if part is not None)
+                self.at = end if below else self.at
+                return Fraction(above, below) if below else None
         return None
 
     def unknown(self, name: str) -> Function:

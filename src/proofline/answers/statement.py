@@ -3,7 +3,8 @@ r"""Find the statement of a solution that counts as its final answer. Text in; a
 Only an explicit statement counts, in this order:
 
 1. `#### x` (GSM8K), `\boxed{x}` (MATH) or `<answer>x</answer>`, whichever stands last in the text. `#### x` with
-   words in the place of x is a heading and states nothing;
+   words in the place of x is a heading and states nothing, and one with words behind x and more text below it is
+   an answer only where there is no other statement;
 2. where there is none, the last sentence `The answer is x` or label `Answer: x`.
 
 Drafts do not count (`<think>…</think>`), nor does what is taken back afterwards (`Wait, …`), nor a statement that the
@@ -30,6 +31,7 @@ _VALUE = re.compile(
 )
 _HEADING = re.compile(rf"{_ASIDE}(?:\d+[.):]\s*(?:\*\*)?[^\W\d]|\d+(?:st|nd|rd|th)\b|\d+-[a-z]{{2}})", re.IGNORECASE)
 _HASHES = re.compile(r"(?<!#)####(?!#)[ \t]*([^\n]*)(?=\n\s*(?P<next>[^\n]+))?")
+_COMMAND = re.compile(r"\\(?:text|mbox|mathrm)\s*\{[^{}]*\}|\\[a-zA-Z]+")
 _TAG = re.compile(r"<answer>\s*(?P<text>.*?)\s*(?P<end></answer>|$)", re.IGNORECASE | re.DOTALL)
 _END = r"(?=\.?\s*\n|[.!?]\s|$)"
 _OTHER_VERBS = (
@@ -53,11 +55,11 @@ _NOT_SO = (
     r"|(?:isn't|wasn't|can't be|cannot be|can not be|couldn't be|doesn't (?:seem|look)) (?:quite )?(?:right|correct)"
 )
 _RETRACTION = re.compile(
-    r"(?:^[\s.,;:!$*)}]*|[.!?…;)$*]\s+|\n\s*|—\s*|\s-+\s)"
+    r"(?:^[\s.,;:!$*)}]*+|[.!?…;)$*]\s+|\n\s*|—\s*|\s-+\s)"
     r"(?:\W*(?:oh|hmm+|hm|but|so|well|ah|um|no|however|although|though)\b[,.…!]*\s+)*(?:"
     r"wait\b(?=\s*(?:[,.!…:;—-]|$)|\s+(?:no|that|this|i|the|a|let|it|there|we)\b)|hold on\b|scratch that|oops"
     r"|correction\b|actually\b|on second thought|no\s*[,.:;!—-]|(?:sorry|apologies)\b|my mistake"
-    rf"|(?:that|this|it|the answer|my answer) ?(?:(?:'s| is| was|'s not| seems| looks) (?:\w+ )?)?(?:{_NOT_SO})"
+    rf"|(?:that|this|it|which|the answer|my answer) ?(?:(?:'s| is| was| seems| looks) (?:(?!not )\w+ )?)?(?:{_NOT_SO})"
     r"|i (?:was|am) (?:wrong|mistaken)\b|there (?:is|was) (?:an?|my) (?:\w+ )?" + _ERROR +
     r"|i (?:\w+ )?(?:i |that i )?(?:made|see|notice|found|spot) (?:an?|my|the) (?:\w+ )?" + _ERROR +
     r"|i (?:\w+ )?(?:i |that i )?(?:forgot|misread|miscounted|miscalculated|missed)\b"
@@ -85,8 +87,9 @@ class Statement(NamedTuple):
 def find_statement(text: str) -> Statement | None:
     """The statement that counts, by the order in the module's docstring; None where there is none."""
     text = without_drafts(text)
-    found, sentences = _marks(text), _sentences(text)
-    last = max(found or sentences, key=lambda statement: statement.end, default=None)
+    marks, sentences = _marks(text), _sentences(text)
+    found = [mark for mark in marks if not _may_be_heading(mark, text)] or sentences or marks
+    last = max(found, key=lambda statement: statement.end, default=None)
     if last is not None and last.cut:
         later = [sentence for sentence in sentences if sentence.end > last.end]
         return later[-1] if later else last
@@ -121,6 +124,12 @@ def _marks(text: str) -> list[Statement]:
         if "\\boxed" not in match["text"]:
             marks.append(Statement("<answer>", _PREFIX.sub("", match["text"]), match.end(), cut=not match["end"]))
     return marks
+
+
+def _may_be_heading(mark: Statement, text: str) -> bool:
+    """`#### 3 bags of pens`, with text behind it: an answer only where the solution states no other."""
+    more = re.search(r"[^\W\d_]{2,}|\d\s*[-+*/x×]\s*\d|[:,;]\s*$", _COMMAND.sub("", mark.text))
+    return mark.marker == "####" and bool(more) and bool(text[mark.end :].strip())
 
 
 def _sentences(text: str) -> list[Statement]:

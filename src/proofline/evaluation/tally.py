@@ -2,7 +2,8 @@
 
 In: problems and the grades of their solutions. Out: `Tally` with answers of shape (problems, samples).
 All right answers are one vote, and wrong ones are where they are equal (`20.0` and `$20.00`, `3/4` and `0.75`), by the
-second grader's equivalence; what that cannot compare is another vote unless it is spelled alike.
+second grader's equivalence; what that cannot compare is another vote unless it is spelled alike. An answer that cannot
+be compared with the reference votes too: whoever votes does not know the reference.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Tally:
     """`source/family` of each problem."""
     solution_ids: tuple[tuple[str, ...], ...]
     answers: Ints
-    """(problems, samples): `RIGHT`, `UNREAD`, or another number per wrong answer of the problem."""
+    """(problems, samples): `RIGHT`, `UNREAD` where no answer was read, or another number per wrong answer of the problem."""
 
     @property
     def right(self) -> Floats:
@@ -83,7 +84,7 @@ def _answers(row: Sequence[Grade]) -> list[int]:
     for grade in row:
         if grade.verdict == "correct":
             answers.append(RIGHT)
-        elif grade.verdict == "unparsed" or grade.extracted is None:
+        elif grade.extracted is None:
             answers.append(UNREAD)
         else:
             answers.append(_number_of(grade.extracted, distinct) + 1)
