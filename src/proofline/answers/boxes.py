@@ -22,14 +22,16 @@ _TERM = (
     rf"|\\(?!quad|qquad|square|blacksquare|end|boxed|fbox)[a-zA-Z]+(?:\s*\[\d+\])?(?:\s*{_GROUP}|\s*\d)*"
     r"|[a-zA-Z](?![a-zA-Z])|\([^()\n$]*\)|\[[^\[\]\n$]*\]|\\\{[^{}\n$]*\\\})"
 )
-_BARE = re.compile(rf"(?:\\[,;:!$])?\s*[-+−]?\s*{_TERM}(?:\s*[-+*/^_−]\s*(?:{_TERM}|{_GROUP})|\s*(?=\\){_TERM}|{_TERM})*")
+_BARE = re.compile(
+    rf"(?:\\[,;:!$])?\s*[-+−]?\s*{_TERM}(?:\s*[-+*/^_−]\s*(?:{_TERM}|{_GROUP})|\s*(?=\\){_TERM}|{_TERM})*"
+)
 
-_BULLET = re.compile(r"\s*[$.]*\s*\n\s*(?:[-*•]|\\item)\s[\s$]*")
 _LAYOUT = re.compile(r"\$|\\[()\[\],;! ]|\\(?:quad|qquad|left|right)(?![a-zA-Z])|[~&]|\*\*")
 _TEXT = re.compile(r"\\(?:text|mbox|textrm|mathrm)\s*\{([^{}]*)\}")
 _UNKNOWN = r"(?:\\[a-zA-Z]+|[a-zA-Z])(?:_(?:\w|\{\w+\}))?'*(?:\s*\(\s*\w\s*\))?\s*(?:=|\\in)\s*"
+_MARK = r"(?P<mark>[.,;]?(?:\n[ \t]*(?:[-*•]|\\item)(?=\s))?)"
 _CONNECTION = re.compile(
-    rf"\s*(?P<mark>[.,;]?)\s*(?P<word>(?:(?:and|or)(?:/or)?(?: also| else)?|as well as)\b)?\s*,?\s*(?:{_UNKNOWN})?",
+    rf"\s*{_MARK}\s*(?P<word>(?:(?:and|or)(?:/or)?(?: also| else)?|as well as)\b)?\s*,?\s*(?:{_UNKNOWN})?",
     re.IGNORECASE,
 )
 _EITHER = re.compile(r"\b(?:either|any|both|also)\b[^.\n]*\b(?:acceptable|accepted|correct|valid)\b", re.IGNORECASE)
@@ -103,11 +105,9 @@ def closing_brace(text: str, start: int) -> int | None:
 
 
 def _connects(gap: str) -> bool:
-    """`and`, `or`, a comma, nothing but a blank on the same line, or the bullet of a list."""
-    if _BULLET.fullmatch(gap):
-        return True
-    gap = _LAYOUT.sub(" ", _TEXT.sub(r"\1", gap))
+    """`and`, `or`, a comma, a list's next bullet, or nothing but a blank on the same line."""
+    gap = _LAYOUT.sub(" ", _TEXT.sub(r" \1 ", gap))
     match = _CONNECTION.fullmatch(gap)
     if match is None:
         return False
-    return match["word"] is not None or match["mark"] in (",", ";") or (match["mark"] == "" and "\n" not in gap)
+    return match["word"] is not None or match["mark"].strip(".") != "" or (match["mark"] == "" and "\n" not in gap)

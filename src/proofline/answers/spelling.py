@@ -1,7 +1,8 @@
 r"""One spelling for what means the same. Text in, text out; `clean(clean(x)) == clean(x)`.
 
 `\$1,\!600.`, `1,600`, `1\,600`, `1 600` and `1600` become `1600`; `44\%` is `44`; `2 1/2` and `2½` are
-`2\frac{1}{2}`; `1e3` is `1 \times 10^{3}`. These are the spellings that math-verify's parser trips over; all else is its own task.
+`2\frac{1}{2}`; `1e3` is `1 \times 10^{3}`. These are the spellings that math-verify's parser trips over; all else is
+its own task.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _LEADING_DASH = re.compile(r"^[–—‒](?=\s*[\d.$\\])")
 _NARROW = r"(?:\\[,;: !]|~|\{,\}|,\\!|[\u00a0\u2000-\u200a\u202f\u205f\u3000])"
 _GROUPED = re.compile(rf"(?<![\d.,])(\d{{1,3}})((?:{_NARROW}\s*\d{{3}})+)(?!\d)")
 _DECIMALS = re.compile(rf"(?<=\d\.)\d{{3}}(?:{_NARROW}\d{{1,3}})+(?!\d)")
-_SPACED = re.compile(r"(?:^|(?<=[(\[{=+-])|(?<=[,;=+-] ))[1-9]\d{0,2}(?: \d{3})+(?! ?\d)")
+_SPACED = re.compile(r"(?:^|(?<=[(\[{=+-])|(?<=[,;=+-] ))[1-9]\d{0,2}(?: \d{3})+(?! ?\d|\s*/)")
 _SCIENTIFIC = re.compile(r"(-?\d+(?:\.\d+)?)[eE]([-+]?\d{1,3})")
 _COMMAS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _MIXED = re.compile(

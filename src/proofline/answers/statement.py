@@ -25,7 +25,7 @@ _DRAFT_END = re.compile(rf"^.*[<\[]/(?:{_THOUGHT})[>\]]", re.IGNORECASE | re.DOT
 _ASIDE = r"[ \t>*_`~≈\"“]*(?:<b>)?[ \t]*"
 _LABEL_NAME = r"(?:the |my |our )?(?:(?:final|correct|right) )?(?:answer|ans\b\.?)"
 _VALUE = re.compile(
-    rf"{_ASIDE}(?:(?:about|approximately|exactly|only) )?(?:[-+−–±]\s*)?(?:[$€£]|\\[$(\[])?\s*[-+−–±]?\s*"
+    rf"{_ASIDE}(?:(?:about|approximately|exactly|only) )?(?:[-+−–±]\s*)?(?:[$€£]{{1,2}}|\\[$(\[])?\s*[-+−–±]?\s*"
     r"(?:\d|\.\d|\\[a-zA-Z{]|[({\[]\s*[-+−–.\d\\(]|[½⅓⅔¼¾⅕⅙⅛√π∞]"
     r"|[a-zA-Z](?:\([a-z]\))?\s*=|[a-z](?![\w'])\s*(?:$|[-+*/^.]))"
 )
@@ -35,8 +35,8 @@ _COMMAND = re.compile(r"\\(?:text|mbox|mathrm)\s*\{[^{}]*\}|\\[a-zA-Z]+")
 _TAG = re.compile(r"<answer>\s*(?P<text>.*?)\s*(?P<end></answer>|$)", re.IGNORECASE | re.DOTALL)
 _END = r"(?=\.?\s*\n|[.!?]\s|$)"
 _OTHER_VERBS = (
-    r"(?: to (?:the|this|that|your|our) [\w ]{1,40}?)? (?:is|would be|will be|should be|must be|comes (?:out )?to|equals)"
-    r"\b:?|\s*="
+    r"(?: to (?:the|this|that|your|our) [\w ]{1,40}?)?"
+    r" (?:is|would be|will be|should be|must be|comes (?:out )?to|equals)\b:?|\s*="
 )
 _SENTENCE = re.compile(
     rf"(?:\b(?:the|my|our) (?:(?:final|correct|right) )?|(?:^|[.!?]\s+|\n\s*)(?:(?:final|correct) )?)answer"
@@ -45,7 +45,7 @@ _SENTENCE = re.compile(
 )
 _LABEL = re.compile(
     rf"(?:^|(?<=[.!?])[ \t]+|\n)[ \t>#*_•-]*(?:<b>)?(?:(?:so|thus|hence|therefore),? )?{_LABEL_NAME}[ \t]*"
-    rf"(?:</b>|[*_]+)?[ \t]*(?:[:=：][ \t]*(?:</b>|[*_]+)?[ \t]*(?P<text>[^\n]*?){_END}|\n)",
+    rf"(?:</b>|[*_]+)?[ \t]*(?:(?:[:=：]|(?<=\s)[-–—](?=\s))[ \t]*(?:</b>|[*_]+)?[ \t]*(?P<text>[^\n]*?){_END}|\n)",
     re.IGNORECASE,
 )
 _PREFIX = re.compile(rf"{_ASIDE}{_LABEL_NAME}{_ASIDE}(?:[:=]|is\b:?){_ASIDE}", re.IGNORECASE)
@@ -55,14 +55,16 @@ _NOT_SO = (
     r"|(?:isn't|wasn't|can't be|cannot be|can not be|couldn't be|doesn't (?:seem|look)) (?:quite )?(?:right|correct)"
 )
 _RETRACTION = re.compile(
-    r"(?:^[\s.,;:!$*)}]*+|[.!?…;)$*]\s+|\n\s*|—\s*|\s-+\s)"
-    r"(?:\W*(?:oh|hmm+|hm|but|so|well|ah|um|no|however|although|though)\b[,.…!]*\s+)*(?:"
+    r"(?:^\W*+|[.!?…;)$*]\s+|\n\s*|—\s*|\s-+\s)"
+    r"(?:\W{0,4}(?:oh|hmm+|hm|but|so|well|ah|um|no|however|although|though|yet)\b[,.…!]*\s+)*(?:"
     r"wait\b(?=\s*(?:[,.!…:;—-]|$)|\s+(?:no|that|this|i|the|a|let|it|there|we)\b)|hold on\b|scratch that|oops"
-    r"|correction\b|actually\b|on second thought|no\s*[,.:;!—-]|(?:sorry|apologies)\b|my mistake"
+    r"|correction\b|actually\b|on (?:second thoughts?|reflection)|no\s*[,.:;!—-]|(?:sorry|apologies)\b|my mistake"
     rf"|(?:that|this|it|which|the answer|my answer) ?(?:(?:'s| is| was| seems| looks) (?:(?!not )\w+ )?)?(?:{_NOT_SO})"
-    r"|i (?:was|am) (?:wrong|mistaken)\b|there (?:is|was) (?:an?|my) (?:\w+ )?" + _ERROR +
-    r"|i (?:\w+ )?(?:i |that i )?(?:made|see|notice|found|spot) (?:an?|my|the) (?:\w+ )?" + _ERROR +
-    r"|i (?:\w+ )?(?:i |that i )?(?:forgot|misread|miscounted|miscalculated|missed)\b"
+    r"|i (?:was|am) (?:wrong|mistaken)\b|there (?:is|was) (?:an?|my) (?:\w+ )?"
+    + _ERROR
+    + r"|i (?:\w+ )?(?:i |that i )?(?:made|see|notice|found|spot) (?:an?|my|the) (?:\w+ )?"
+    + _ERROR
+    + r"|i (?:\w+ )?(?:i |that i )?(?:forgot|misread|miscounted|miscalculated|missed)\b"
     r"|let(?: me|'s| us) (?:re-?(?:compute|calculate|consider|count|do|think|try|start|vise|work|write|solve|read)"
     r"|correct\b|fix\b|start over|start again|try again|think again))",
     re.IGNORECASE,

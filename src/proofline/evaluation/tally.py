@@ -39,7 +39,7 @@ class Tally:
     """`source/family` of each problem."""
     solution_ids: tuple[tuple[str, ...], ...]
     answers: Ints
-    """(problems, samples): `RIGHT`, `UNREAD` where no answer was read, or another number per wrong answer of the problem."""
+    """(problems, samples): `RIGHT`, `UNREAD` (none was read), or another number per wrong answer of the problem."""
 
     @property
     def right(self) -> Floats:
