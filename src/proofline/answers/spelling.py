@@ -23,7 +23,9 @@ _CURRENCY = re.compile(r"(?:\\?[$€£]|\\text\{\s*\\?\$\s*\})(?=\s*[-.\d\\])")
 _SIGNS = str.maketrans({"−": "-", "﹣": "-", "－": "-", "⁄": "/", "∕": "/", "⋅": "·", "′": "'", "\u200b": None})
 _LEADING_DASH = re.compile(r"^[–—‒](?=\s*[\d.$\\])")
 
-_NARROW = r"(?:\\[,;: !]|~|\{,\}|,\\!|[\u00a0\u2000-\u200a\u202f\u205f\u3000])"
+_BLANK = r"(?:(?<!\\)\\[,;: ]|~|[\u00a0\u2000-\u200a\u202f\u205f\u3000])"
+_NARROW = rf"(?:{_BLANK}|\\!|\{{,\}}|,\\!)"
+_THIN = re.compile(rf"(?<=\d){_BLANK}\s*(?=\d)")
 _GROUPED = re.compile(rf"(?<![\d.,])(\d{{1,3}})((?:{_NARROW}\s*\d{{3}})+)(?!\d)")
 _DECIMALS = re.compile(rf"(?<=\d\.)\d{{3}}(?:{_NARROW}\d{{1,3}})+(?!\d)")
 _SPACED = re.compile(r"(?:^|(?<=[(\[{=+-])|(?<=[,;=+-] ))[1-9]\d{0,2}(?: \d{3})+(?! ?\d|\s*/)")
@@ -48,6 +50,7 @@ def _clean_once(answer: str) -> str:
     answer = _ascii(answer)
     answer = _GROUPED.sub(lambda number: number[1] + re.sub(r"\D", "", number[2]), answer)
     answer = _DECIMALS.sub(lambda number: re.sub(r"\D", "", number[0]), answer)
+    answer = _THIN.sub(" ", answer)
     answer = answer.replace(r",\!", "").replace(r"\!", "")
     answer = _ORNAMENT.sub("", " ".join(answer.split()))
     wrapped = MATH.fullmatch(answer.rstrip(".,; "))
