@@ -22,13 +22,14 @@ _TERM = (
     rf"|\\(?!quad|qquad|square|blacksquare|end|boxed|fbox)[a-zA-Z]+(?:\s*\[\d+\])?(?:\s*{_GROUP}|\s*\d)*"
     r"|[a-zA-Z](?![a-zA-Z])|\([^()\n$]*\)|\[[^\[\]\n$]*\]|\\\{[^{}\n$]*\\\})"
 )
-_BARE = re.compile(rf"[-+−]?\s*{_TERM}(?:\s*[-+*/^_−]\s*(?:{_TERM}|{_GROUP})|\s*(?=\\){_TERM}|{_TERM})*")
+_BARE = re.compile(rf"(?:\\\$)?[-+−]?\s*{_TERM}(?:\s*[-+*/^_−]\s*(?:{_TERM}|{_GROUP})|\s*(?=\\){_TERM}|{_TERM})*")
 
 _LAYOUT = re.compile(r"\$|\\[()\[\],;! ]|\\(?:quad|qquad|left|right)(?![a-zA-Z])|[~&]|\*\*")
 _TEXT = re.compile(r"\\(?:text|mbox|textrm|mathrm)\s*\{([^{}]*)\}")
 _UNKNOWN = r"(?:\\[a-zA-Z]+|[a-zA-Z])(?:_(?:\w|\{\w+\}))?'*(?:\s*\(\s*\w\s*\))?\s*(?:=|\\in)\s*"
+_MARK = r"(?P<mark>[.,;]?(?:\n[ \t]*[-*•](?=\s))?)"
 _CONNECTION = re.compile(
-    rf"\s*(?P<mark>[.,;]?)\s*(?P<word>(?:(?:and|or)(?:/or)?(?: also| else)?|as well as)\b)?\s*,?\s*(?:{_UNKNOWN})?",
+    rf"\s*{_MARK}\s*(?P<word>(?:(?:and|or)(?:/or)?(?: also| else)?|as well as)\b)?\s*,?\s*(?:{_UNKNOWN})?",
     re.IGNORECASE,
 )
 _EITHER = re.compile(r"\b(?:either|any|both|also)\b[^.\n]*\b(?:acceptable|accepted|correct|valid)\b", re.IGNORECASE)
@@ -49,10 +50,11 @@ class Box(NamedTuple):
 def find_boxes(text: str) -> list[Box]:
     """All boxes of a text in order, those within others too."""
     boxes = []
+    closes = _closing_braces(text) if _COMMAND.search(text) else {}
     for match in _COMMAND.finditer(text):
         at = match.end()
         if text.startswith("{", at):
-            end = closing_brace(text, at)
+            end = closes.get(at)
             boxes.append(
                 Box(match.start(), len(text), None) if end is None else Box(match.start(), end + 1, text[at + 1 : end])
             )
@@ -91,20 +93,21 @@ def any_counts(text: str, boxes: list[Box], run: list[Box]) -> list[Box]:
     return [before[-1], *run] if _ALSO.search(remark[0]) and len(run) == 1 and before else run
 
 
-def closing_brace(text: str, start: int) -> int | None:
-    r"""Position of the brace that closes the one at `start`; escaped braces (`\{`) do not count."""
-    depth = 0
-    for token in _BRACE.finditer(text, start):
-        depth += {"{": 1, "}": -1}.get(token[0], 0)
-        if depth == 0:
-            return token.start()
-    return None
+def _closing_braces(text: str) -> dict[int, int]:
+    r"""Where each brace that closes does so, by where it opens; escaped braces (`\{`) do not count."""
+    open_at, closes = [], {}
+    for token in _BRACE.finditer(text):
+        if token[0] == "{":
+            open_at.append(token.start())
+        elif token[0] == "}" and open_at:
+            closes[open_at.pop()] = token.start()
+    return closes
 
 
 def _connects(gap: str) -> bool:
-    """`and`, `or`, a comma, or nothing but a blank on the same line."""
-    gap = _LAYOUT.sub(" ", _TEXT.sub(r"\1", gap))
+    """`and`, `or`, a comma, a list's next bullet, or nothing but a blank on the same line."""
+    gap = _LAYOUT.sub(" ", _TEXT.sub(r" \1 ", gap))
     match = _CONNECTION.fullmatch(gap)
     if match is None:
         return False
-    return match["word"] is not None or match["mark"] in (",", ";") or (match["mark"] == "" and "\n" not in gap)
+    return match["word"] is not None or match["mark"].strip(".") != "" or (match["mark"] == "" and "\n" not in gap)

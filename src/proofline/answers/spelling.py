@@ -44,6 +44,11 @@ def clean(answer: str) -> str:
 def _clean_once(answer: str) -> str:
     answer = _ascii(answer)
     answer = _GROUPED.sub(lambda number: number[1] + re.sub(r"\D", "", number[2]), answer)
+    answer = re.sub(
+        rf"(?<=\d){_NARROW}\s*(?=\d)",
+        lambda mark: mark[0] if "," in mark[0][:2] and mark[0][0] != "\\" else " ",
+        answer,
+    )
     answer = answer.replace(r",\!", "").replace(r"\!", "")
     answer = _ORNAMENT.sub("", " ".join(answer.split()))
     wrapped = MATH.fullmatch(answer.rstrip(".,; "))

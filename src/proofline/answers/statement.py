@@ -24,7 +24,7 @@ _DRAFT_END = re.compile(rf"^.*[<\[]/(?:{_THOUGHT})[>\]]", re.IGNORECASE | re.DOT
 _ASIDE = r"[ \t>*_`~≈\"“]*(?:<b>)?[ \t]*"
 _LABEL_NAME = r"(?:the |my |our )?(?:(?:final|correct|right) )?(?:answer|ans\b\.?)"
 _VALUE = re.compile(
-    rf"{_ASIDE}(?:(?:about|approximately|exactly|only) )?(?:[-+−–±]\s*)?(?:[$€£]|\\[$(\[])?\s*[-+−–±]?\s*"
+    rf"{_ASIDE}(?:(?:about|approximately|exactly|only) )?(?:[-+−–±]\s*)?(?:[$€£]{{1,2}}|\\[$(\[])?\s*[-+−–±]?\s*"
     r"(?:\d|\.\d|\\[a-zA-Z{]|[({\[]\s*[-+−–.\d\\(]|[½⅓⅔¼¾⅕⅙⅛√π∞]"
     r"|[a-zA-Z](?:\([a-z]\))?\s*=|[a-z](?![\w'])\s*(?:$|[-+*/^.]))"
 )
@@ -33,21 +33,22 @@ _HASHES = re.compile(r"(?<!#)####(?!#)[ \t]*([^\n]*)(?=\n\s*(?P<next>[^\n]+))?")
 _TAG = re.compile(r"<answer>\s*(?P<text>.*?)\s*(?P<end></answer>|$)", re.IGNORECASE | re.DOTALL)
 _END = r"(?=\.?\s*\n|[.!?]\s|$)"
 _SENTENCE = re.compile(
-    rf"(?:\b(?:the|my|our) (?:(?:final|correct|right) )?|(?:^|[.!?]\s+|\n\s*)(?:(?:final|correct) )?)answer"
+    rf"(?:\b(?:the|my|our) (?:(?:final|correct|right) )?|(?:^|[.!?]\s+|\n[ \t]*)(?:(?:final|correct) )?)answer"
     rf"(?P<verb> is\b:?| would be\b| will be\b| must be\b| comes (?:out )?to\b| equals\b|\s*=)\s*(?P<text>.*?){_END}",
     re.IGNORECASE | re.DOTALL,
 )
+_BOLD_END = r"(?:</b>|\*{1,2}|__?)?"
 _LABEL = re.compile(
-    rf"(?:^|(?<=[.!?])[ \t]+|\n)[ \t>#*_]*(?:<b>)?(?:(?:so|thus|hence|therefore),? )?{_LABEL_NAME}[ \t]*"
-    rf"(?:</b>|\*\*|__)?[ \t]*(?:[:=：][ \t]*(?:</b>|\*\*|__)?[ \t]*(?P<text>[^\n]*?){_END}|\n)",
+    rf"(?:^|(?<=[.!?])[ \t]+|\n)[ \t>#*_•-]*(?:<b>)?(?:(?:so|thus|hence|therefore),? )?{_LABEL_NAME}[ \t]*"
+    rf"{_BOLD_END}[ \t]*(?:(?:[:=：]|(?<=\s)[-–—](?=\s))[ \t]*{_BOLD_END}[ \t]*(?P<text>[^\n]*?){_END}|\n)",
     re.IGNORECASE,
 )
 _PREFIX = re.compile(rf"{_ASIDE}{_LABEL_NAME}{_ASIDE}(?:[:=]|is\b:?){_ASIDE}", re.IGNORECASE)
 _RETRACTION = re.compile(
-    r"(?:^|[.!?…;)$*]\s+|\n\s*|—\s*|\s-+\s)(?:\W*(?:oh|hmm+|hm|but|so|well|ah|um|no)\b[,.…!]*\s+)*(?:"
+    r"(?:^\W*+|[.!?…;)$*]\s+|\n[ \t]*|—\s*|\s-+\s)(?:\W*(?:oh|hmm+|hm|but|so|well|ah|um|no|however|yet)\b[,.…!]*\s+)*(?:"
     r"wait\b(?=\s*[,.!…:;—-]|\s+(?:no|that|this|i|the|a|let|it|there|we)\b)|hold on\b|scratch that|oops|correction\b"
-    r"|actually\b|on second thought|no\s*[,.:;!—-]|(?:sorry|apologies)\b|my mistake"
-    r"|(?:but |no, )?(?:that|this|it)(?:'s| is| was|'s not| seems| looks) (?:\w+ )?"
+    r"|actually\b|on (?:second thoughts?|reflection)|no\s*[,.:;!—-]|(?:sorry|apologies)\b|my mistake"
+    r"|(?:that|this|it)(?:'s| is| was|'s not| seems| looks) (?:\w+ )?"
     r"(?:off|wrong|incorrect|mistaken|not right|not correct|a mistake|an error|right\?)"
     r"|i (?:\w+ )?(?:made|see|notice|found|spot) (?:an?|my|the) (?:\w+ )?(?:mistake|error|slip)"
     r"|i (?:forgot|misread|miscounted|miscalculated|missed)"
@@ -85,7 +86,7 @@ def find_statement(text: str) -> Statement | None:
 
 def retraction(text: str, statement: Statement) -> str | None:
     """The words behind a statement that take it back; None where there are none."""
-    match = _RETRACTION.search(without_drafts(text), statement.end)
+    match = _RETRACTION.search(without_drafts(text)[statement.end :])
     return match[0].strip() if match else None
 
 
