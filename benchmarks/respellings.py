@@ -158,7 +158,7 @@ def _perturbed_fraction(fraction: Fraction, mixed: bool) -> Iterator[Row]:
     if abs(fraction) > 1:
         whole, rest = divmod(abs(above), below)
         yield "mixed number as a product", rf"\frac{{{whole * rest}}}{{{below}}}"
-    if len(str(abs(float(fraction)))) > 6:
+    if Fraction(f"{float(fraction):.2f}") != fraction and len(str(abs(float(fraction)))) > 6:
         yield "rounded to two places", f"{float(fraction):.2f}"
     if mixed:
         yield "whole part missing", rf"\frac{{{abs(above) % below}}}{{{below}}}"

@@ -1,15 +1,14 @@
 r"""Kinds of answers that were once graded wrongly, each with the reported inputs, siblings and controls.
 
-A case is (text, reference, verdict). `?` stands for a verdict that must not become a label: unparsed.
+A case is (text, reference, verdict). NONE, unparsed, is a verdict that never becomes a label.
 """
 
 from __future__ import annotations
 
 import pytest
+from siblings import NONE, RIGHT, SIBLINGS, WRONG
 
 from proofline.grading import grade_text
-
-RIGHT, WRONG, NONE = "correct", "wrong", "unparsed"
 
 SEVERAL_BOXES = [
     (r"so $x=\boxed{2}$ or $x=\boxed{9}$.", "2, 9", RIGHT),
@@ -213,7 +212,11 @@ KINDS = {
 
 @pytest.mark.parametrize(
     ("text", "reference", "verdict"),
-    [pytest.param(*case, id=f"{kind} {i}") for kind, cases in KINDS.items() for i, case in enumerate(cases)],
+    [
+        pytest.param(*case, id=f"{kind} {i}")
+        for kind, cases in KINDS.items()
+        for i, case in enumerate(cases + SIBLINGS[kind])
+    ],
 )
 def test_the_verdict(text: str, reference: str, verdict: str) -> None:
     judged = grade_text(text, reference)

@@ -52,10 +52,11 @@ class Box(NamedTuple):
 def find_boxes(text: str) -> list[Box]:
     """All boxes of a text in order, those within others too."""
     boxes = []
+    closes = _closing_braces(text) if _COMMAND.search(text) else {}
     for match in _COMMAND.finditer(text):
         at = match.end()
         if text.startswith("{", at):
-            end = closing_brace(text, at)
+            end = closes.get(at)
             boxes.append(
                 Box(match.start(), len(text), None) if end is None else Box(match.start(), end + 1, text[at + 1 : end])
             )
@@ -94,14 +95,15 @@ def any_counts(text: str, boxes: list[Box], run: list[Box]) -> list[Box]:
     return [before[-1], *run] if _ALSO.search(remark[0]) and len(run) == 1 and before else run
 
 
-def closing_brace(text: str, start: int) -> int | None:
-    r"""Position of the brace that closes the one at `start`; escaped braces (`\{`) do not count."""
-    depth = 0
-    for token in _BRACE.finditer(text, start):
-        depth += {"{": 1, "}": -1}.get(token[0], 0)
-        if depth == 0:
-            return token.start()
-    return None
+def _closing_braces(text: str) -> dict[int, int]:
+    r"""Where each brace that closes does so, by where it opens; escaped braces (`\{`) do not count."""
+    open_at, closes = [], {}
+    for token in _BRACE.finditer(text):
+        if token[0] == "{":
+            open_at.append(token.start())
+        elif token[0] == "}" and open_at:
+            closes[open_at.pop()] = token.start()
+    return closes
 
 
 def _connects(gap: str) -> bool:

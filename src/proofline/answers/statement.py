@@ -39,13 +39,14 @@ _OTHER_VERBS = (
     r" (?:is|would be|will be|should be|must be|comes (?:out )?to|equals)\b:?|\s*="
 )
 _SENTENCE = re.compile(
-    rf"(?:\b(?:the|my|our) (?:(?:final|correct|right) )?|(?:^|[.!?]\s+|\n\s*)(?:(?:final|correct) )?)answer"
+    rf"(?:\b(?:the|my|our) (?:(?:final|correct|right) )?|(?:^|[.!?]\s+|\n[ \t]*)(?:(?:final|correct) )?)answer"
     rf"(?P<verb> is\b:?|{_OTHER_VERBS})\s*(?P<text>.*?){_END}",
     re.IGNORECASE | re.DOTALL,
 )
+_BOLD_END = r"(?:</b>|[*_]+)?"
 _LABEL = re.compile(
     rf"(?:^|(?<=[.!?])[ \t]+|\n)[ \t>#*_•-]*(?:<b>)?(?:(?:so|thus|hence|therefore),? )?{_LABEL_NAME}[ \t]*"
-    rf"(?:</b>|[*_]+)?[ \t]*(?:(?:[:=：]|(?<=\s)[-–—](?=\s))[ \t]*(?:</b>|[*_]+)?[ \t]*(?P<text>[^\n]*?){_END}|\n)",
+    rf"{_BOLD_END}[ \t]*(?:(?:[:=：]|(?<=\s)[-–—](?=\s))[ \t]*{_BOLD_END}[ \t]*(?P<text>[^\n]*?){_END}|\n)",
     re.IGNORECASE,
 )
 _PREFIX = re.compile(rf"{_ASIDE}{_LABEL_NAME}{_ASIDE}(?:[:=]|is\b:?){_ASIDE}", re.IGNORECASE)
@@ -55,16 +56,14 @@ _NOT_SO = (
     r"|(?:isn't|wasn't|can't be|cannot be|can not be|couldn't be|doesn't (?:seem|look)) (?:quite )?(?:right|correct)"
 )
 _RETRACTION = re.compile(
-    r"(?:^\W*+|[.!?…;)$*]\s+|\n\s*|—\s*|\s-+\s)"
+    r"(?:^\W*+|[.!?…;)$*]\s+|\n[ \t]*|—\s*|\s-+\s)"
     r"(?:\W{0,4}(?:oh|hmm+|hm|but|so|well|ah|um|no|however|although|though|yet)\b[,.…!]*\s+)*(?:"
     r"wait\b(?=\s*(?:[,.!…:;—-]|$)|\s+(?:no|that|this|i|the|a|let|it|there|we)\b)|hold on\b|scratch that|oops"
     r"|correction\b|actually\b|on (?:second thoughts?|reflection)|no\s*[,.:;!—-]|(?:sorry|apologies)\b|my mistake"
     rf"|(?:that|this|it|which|the answer|my answer) ?(?:(?:'s| is| was| seems| looks) (?:(?!not )\w+ )?)?(?:{_NOT_SO})"
-    r"|i (?:was|am) (?:wrong|mistaken)\b|there (?:is|was) (?:an?|my) (?:\w+ )?"
-    + _ERROR
-    + r"|i (?:\w+ )?(?:i |that i )?(?:made|see|notice|found|spot) (?:an?|my|the) (?:\w+ )?"
-    + _ERROR
-    + r"|i (?:\w+ )?(?:i |that i )?(?:forgot|misread|miscounted|miscalculated|missed)\b"
+    rf"|i (?:was|am) (?:wrong|mistaken)\b|there (?:is|was) (?:an?|my) (?:\w+ )?{_ERROR}"
+    rf"|i (?:\w+ )?(?:i |that i )?(?:made|see|notice|found|spot) (?:an?|my|the) (?:\w+ )?{_ERROR}"
+    r"|i (?:\w+ )?(?:i |that i )?(?:forgot|misread|miscounted|miscalculated|missed)\b"
     r"|let(?: me|'s| us) (?:re-?(?:compute|calculate|consider|count|do|think|try|start|vise|work|write|solve|read)"
     r"|correct\b|fix\b|start over|start again|try again|think again))",
     re.IGNORECASE,
