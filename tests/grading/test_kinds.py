@@ -6,6 +6,7 @@ A case is (text, reference, verdict). NONE, unparsed, is a verdict that never be
 from __future__ import annotations
 
 import pytest
+from further import FURTHER
 from siblings import NONE, RIGHT, SIBLINGS, WRONG
 
 from proofline.grading import grade_text
@@ -215,7 +216,7 @@ KINDS = {
     [
         pytest.param(*case, id=f"{kind} {i}")
         for kind, cases in KINDS.items()
-        for i, case in enumerate(cases + SIBLINGS[kind])
+        for i, case in enumerate(cases + SIBLINGS[kind] + FURTHER[kind])
     ],
 )
 def test_the_verdict(text: str, reference: str, verdict: str) -> None:
