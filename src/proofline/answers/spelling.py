@@ -29,6 +29,7 @@ _COMMAS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _MIXED = re.compile(
     r"(-?)\s*(\d+)(?: and | |(?=\\[dtc]?frac)) *(?:(\d+)\s*/\s*(\d+)|\\[dtc]?frac(?:\{(\d+)\}\{(\d+)\}|(\d)(\d)))"
 )
+_LOOSE_GROUP = re.compile(r"(\\[a-zA-Z]+) +\{")
 _BOLD = re.compile(r"\\(?:mathbf|boldsymbol|mathrm|bm)\s*\{([^{}]*)\}")
 _SHORT_FRACTION = re.compile(r"\\([dtc]?frac)(?= \d|\d \d)\s*(\d)\s*(\d)(?!\d)")
 
@@ -49,6 +50,7 @@ def _clean_once(answer: str) -> str:
         lambda mark: mark[0] if "," in mark[0][:2] and mark[0][0] != "\\" else " ",
         answer,
     )
+    answer = _LOOSE_GROUP.sub(r"\1{", answer)
     answer = answer.replace(r",\!", "").replace(r"\!", "")
     answer = _ORNAMENT.sub("", " ".join(answer.split()))
     wrapped = MATH.fullmatch(answer.rstrip(".,; "))

@@ -45,7 +45,8 @@ _LABEL = re.compile(
 )
 _PREFIX = re.compile(rf"{_ASIDE}{_LABEL_NAME}{_ASIDE}(?:[:=]|is\b:?){_ASIDE}", re.IGNORECASE)
 _RETRACTION = re.compile(
-    r"(?:^\W*+|[.!?…;)$*]\s+|\n[ \t]*|—\s*|\s-+\s)(?:\W*(?:oh|hmm+|hm|but|so|well|ah|um|no|however|yet)\b[,.…!]*\s+)*(?:"
+    r"(?:^\W*+|[.!?…;)$*]\s+|\n[ \t]*|—\s*|\s-+\s)"
+    r"(?:\W*(?:oh|hmm+|hm|but|so|well|ah|um|no|however|yet)\b[,.…!]*\s+)*(?:"
     r"wait\b(?=\s*[,.!…:;—-]|\s+(?:no|that|this|i|the|a|let|it|there|we)\b)|hold on\b|scratch that|oops|correction\b"
     r"|actually\b|on (?:second thoughts?|reflection)|no\s*[,.:;!—-]|(?:sorry|apologies)\b|my mistake"
     r"|(?:that|this|it)(?:'s| is| was|'s not| seems| looks) (?:\w+ )?"

@@ -13,6 +13,7 @@ from proofline.records import Verdict
 
 _MEASURED = re.compile(rf"(?P<number>.*\d.*?|.*\}})\s*{TEXT.pattern}\s*\.?", re.DOTALL)
 _BASED = re.compile(r"\(?([0-9A-Za-z]+)\)?_\{?\s*(\d+)\s*\}?")
+_POWERS = {"2": "square", "3": "cubic"}
 _SHORT = {
     "cm": "centimeter", "mm": "millimeter", "km": "kilometer", "m": "meter", "ft": "foot", "feet": "foot", "in": "inch",
     "mi": "mile", "yd": "yard", "hr": "hour", "h": "hour", "min": "minute", "sec": "second", "s": "second",
@@ -25,7 +26,9 @@ _SHORT = {
 def unit_of(answer: str) -> str:
     r"""The words of `\text{}` behind a number; '' where there are none."""
     match = _MEASURED.fullmatch(answer.strip())
-    return words_of(match[2]) if match and not TEXT.search(match["number"]) else ""
+    if match is None or TEXT.search(match["number"]):
+        return ""
+    return f"{words_of(match[2])} {_POWERS.get((match[3] or '').strip('^{}'), '')}".strip()
 
 
 def same_unit(mine: str, theirs: str) -> bool:
