@@ -22,6 +22,7 @@ _UNIT = re.compile(r"(.*\d.*?)\s*\\(?:text|mbox)\s*\{([^{}]*)\}(\^\{?\d\}?)?")
 _DEGREES = re.compile(r"(.+)\^\{?\\circ\}?")
 _BASE = re.compile(r"\d+_\{?\d+\}?")
 _MATRIX = re.compile(r"(\\begin\{pmatrix\})(.*)(\\end\{pmatrix\})", re.DOTALL)
+_NO_TERM = re.compile(r"\\pm|\\text|\\overline|\\approx|^[a-zA-Z]$")
 _BRACKETED = re.compile(r"(?:\\left)?\s*([(\[])(.*?)(?:\\right)?\s*([)\]])", re.DOTALL)
 
 
@@ -88,7 +89,7 @@ def respelled(answer: str) -> Iterator[Row]:
         yield "other brackets", answer.replace("pmatrix", "bmatrix")
     if kind in ("number expression", "expression with unknowns", "tuple or interval", "interval or union"):
         yield "spacing", re.sub(r"(?<!\\)([-+,])(?!\\infty)", r" \1 ", answer)
-    if kind in ("number expression", "expression with unknowns") and "pm" not in answer:
+    if kind in ("number expression", "expression with unknowns") and not _NO_TERM.search(answer):
         yield "in brackets", rf"\left({answer}\right)"
         yield "plus nothing", rf"{answer} + 3 - 3"
         yield "assigned", rf"q = {answer}"
@@ -158,7 +159,7 @@ def _perturbed_fraction(fraction: Fraction, mixed: bool) -> Iterator[Row]:
     if abs(fraction) > 1:
         whole, rest = divmod(abs(above), below)
         yield "mixed number as a product", rf"\frac{{{whole * rest}}}{{{below}}}"
-    if Fraction(f"{float(fraction):.2f}") != fraction and len(str(abs(float(fraction)))) > 6:
+    if 100 * fraction % 1 and len(str(abs(float(fraction)))) > 6:
         yield "rounded to two places", f"{float(fraction):.2f}"
     if mixed:
         yield "whole part missing", rf"\frac{{{abs(above) % below}}}{{{below}}}"

@@ -13,7 +13,7 @@ from proofline.records import Verdict
 
 _MEASURED = re.compile(rf"(?P<number>.*\d.*?|.*\}})\s*{TEXT.pattern}\s*\.?", re.DOTALL)
 _BASED = re.compile(r"\(?([0-9A-Za-z]+)\)?_\{?\s*(\d+)\s*\}?")
-_RAISED = {"2": " square", "3": " cubic"}
+_POWERS = {"2": "square", "3": "cubic"}
 _SHORT = {
     "cm": "centimeter", "mm": "millimeter", "km": "kilometer", "m": "meter", "ft": "foot", "feet": "foot", "in": "inch",
     "mi": "mile", "yd": "yard", "hr": "hour", "h": "hour", "min": "minute", "sec": "second", "s": "second",
@@ -24,11 +24,11 @@ _SHORT = {
 
 
 def unit_of(answer: str) -> str:
-    r"""The words of `\text{}` behind a number, `square` for `^2`; '' where there are none."""
+    r"""The words of `\text{}` behind a number; '' where there are none."""
     match = _MEASURED.fullmatch(answer.strip())
-    if not match or TEXT.search(match["number"]):
+    if match is None or TEXT.search(match["number"]):
         return ""
-    return words_of(match[2]) + _RAISED.get(re.sub(r"\D", "", match[3] or ""), "")
+    return f"{words_of(match[2])} {_POWERS.get((match[3] or '').strip('^{}'), '')}".strip()
 
 
 def same_unit(mine: str, theirs: str) -> bool:

@@ -1,20 +1,21 @@
 """Are two SymPy values numbers that differ, however little? A check on what math-verify calls equal.
 
-Numbers are compared relative to their size, in 30 digits, or in 6 where one is a decimal number: `0.333333` is a third
-and 1e-7 is not 2e-7. Tuples, sets, intervals, matrices and equations are compared part by part; where the two have
-other shapes, or unknowns take part, nothing is said against math-verify's verdict.
+Numbers are compared relative to their size: in 30 digits, in 13 where one is a decimal number, and in 6 where that is
+written with 6 decimals and may be a rounding. `0.333333` is a third, `1.00` is not 1000001/1000000, 1e-7 is not 2e-7.
+Tuples, sets, intervals, matrices and equations are compared part by part; where the two have other shapes, or unknowns
+take part, nothing is said against math-verify's verdict.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-EXACT, DECIMAL = 1e-30, 5e-6
+EXACT, DECIMAL, ROUNDED = 1e-30, 1e-13, 5e-6
 DIGITS = 50
 
 
-def apart(gold: Any, value: Any) -> bool:
-    """True where two values, or two parts in the same place, are numbers apart."""
+def apart(gold: Any, value: Any, rounded: bool) -> bool:
+    """True where two values, or two parts in the same place, are numbers apart. `rounded`: one may be a rounding."""
     import sympy
 
     if isinstance(gold, sympy.Eq):
@@ -22,15 +23,15 @@ def apart(gold: Any, value: Any) -> bool:
     if isinstance(value, sympy.Eq):
         value = value.rhs
     if getattr(gold, "is_number", False) and getattr(value, "is_number", False):
-        return _numbers_apart(gold, value)
+        return _numbers_apart(gold, value, rounded)
     mine, theirs = _parts(gold), _parts(value)
     if len(mine) != len(theirs):
         return False
     if isinstance(gold, sympy.FiniteSet) or isinstance(value, sympy.FiniteSet):
-        return any(all(apart(a, b) for b in theirs) for a in mine) or any(
-            all(apart(a, b) for a in mine) for b in theirs
+        return any(all(apart(a, b, rounded) for b in theirs) for a in mine) or any(
+            all(apart(a, b, rounded) for a in mine) for b in theirs
         )
-    return any(apart(a, b) for a, b in zip(mine, theirs, strict=True))
+    return any(apart(a, b, rounded) for a, b in zip(mine, theirs, strict=True))
 
 
 def _parts(value: Any) -> list[Any]:
@@ -45,12 +46,13 @@ def _parts(value: Any) -> list[Any]:
     return []
 
 
-def _numbers_apart(gold: Any, value: Any) -> bool:
+def _numbers_apart(gold: Any, value: Any, rounded: bool) -> bool:
     if gold == value or gold.is_infinite or value.is_infinite:
         return False
     import sympy
 
     a, b = (number.evalf(DIGITS) for number in (gold, value))
-    within = DECIMAL if a.has(sympy.Float) and (gold.has(sympy.Float) or value.has(sympy.Float)) else EXACT
+    decimal = gold.has(sympy.Float) or value.has(sympy.Float)
+    within = EXACT if not decimal else ROUNDED if rounded else DECIMAL
     gap, size = abs(a - b), max(abs(a), abs(b))
     return bool(gap > within * size) and not (gold - value).equals(0)

@@ -30,6 +30,7 @@ from proofline.records import Verdict
 
 _LETTER = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])")
 _TEXT = re.compile(r"\\(?:text|mbox|mathrm|begin|end)\s*\{[^{}]*\}")
+_ROUNDED = re.compile(r"\.\d{6}")
 _INTEGER = re.compile(r"0|-?[1-9]\d{0,14}")
 
 
@@ -65,7 +66,8 @@ def _by_math_verify(answer: str, reference: str) -> Verdict:
     gold, value = _parse(reference, units), _parse(answer, units)
     if gold is None or value is None:
         return "unparsed"
-    return "correct" if _equal(gold, value) and not apart(gold, value) else "wrong"
+    rounded = bool(_ROUNDED.search(answer) or _ROUNDED.search(reference))
+    return "correct" if _equal(gold, value) and not apart(gold, value, rounded) else "wrong"
 
 
 def state(verdict: Verdict, reference: str) -> str:
