@@ -68,7 +68,7 @@ def test_every_reference_is_graded_correct_against_itself(problems: list[Problem
         ("intermediate_algebra/1855", [r"\boxed{-1.5, -0.75}"], [r"\boxed{-\frac34}"]),
         ("precalculus/679", [r"\boxed{\frac{5\pi}{4}, \frac{\pi}{4}}"], [r"\boxed{\frac{5\pi}{4}}"]),
         ("precalculus/1227", [r"$a=\boxed{2}$ or $a=\boxed{-1}$"], [r"\boxed{2}"]),
-        ("intermediate_algebra/25", [r"\boxed{(10,0)}", r"\boxed{(0,0)}", r"\boxed{(0,0), (10,0)}"], [r"\boxed{(5,0)}"]),
+        ("intermediate_algebra/25", [r"\boxed{(10,0)}", r"\boxed{(0,0), (10,0)}"], [r"\boxed{(5,0)}"]),
         ("intermediate_algebra/702", [r"\boxed{(1.5,-2.5)}", r"\boxed{(-2.5,-2.5)}"], [r"\boxed{(-2.5,2.5)}"]),
         ("intermediate_algebra/747", [r"\boxed{(3,-5)}", r"\boxed{(0,0)}"], [r"\boxed{(-5,3)}"]),
         ("prealgebra/224", [r"\boxed{12x-34}"], [r"\boxed{12x+34}"]),
