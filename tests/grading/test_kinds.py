@@ -86,6 +86,7 @@ TIMES_AND_TINY = [
     (r"\boxed{\frac{2005}{2005!}}", r"\frac{1}{2004!}", RIGHT),
     (r"\boxed{\sqrt{10^{-40}}}", "10^{-20}", RIGHT),
     (r"\boxed{0.333333}", r"\frac13", RIGHT),
+    (r"\boxed{1.00}", r"\frac{4036082}{4036081}", WRONG),
     (r"\boxed{0.0000015}", r"\frac{3}{2000000}", RIGHT),
     (r"\boxed{\begin{pmatrix} 2^{-90} \\ 1 \end{pmatrix}}", r"\begin{pmatrix} 2^{-91} \\ 1 \end{pmatrix}", WRONG),
 ]
@@ -201,6 +202,13 @@ INCOMPARABLE = [
     (r"\boxed{12, 14}", r"12\text{ and }13", WRONG),
     (r"\boxed{36 \text{ pens}}", "36", RIGHT),
     (r"\boxed{3k}", "2k", WRONG),
+    (r"\boxed{2400 \text{ cm}^3}", r"2400 \mbox{ cm}^2", NONE),
+    (r"\boxed{2400 \text{ square cm}}", r"2400 \mbox{ cm}^2", RIGHT),
+    (r"\boxed{5 \text{ feet}}", r"5 \text{ miles}", NONE),
+    (r"\boxed{776_6}", "776_8", WRONG),
+    (r"\boxed{2s}", "2s", RIGHT),
+    (r"\boxed{\left(2s\right)}", "2s", RIGHT),
+    (r"\boxed{2s}", "3s", WRONG),
     (r"\boxed{\text{Bob}}", r"\text{Evelyn}", WRONG),
     (r"\boxed{\text{even}}", r"\text{Even}", RIGHT),
 ]

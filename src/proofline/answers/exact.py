@@ -18,6 +18,7 @@ from proofline.answers import numbers as n
 from proofline.answers.clock import compare_colons
 from proofline.answers.doubt import doubt
 from proofline.answers.numbers import Number, Unreadable
+from proofline.answers.spelling import clean
 from proofline.answers.units import compare_bases, same_unit
 from proofline.answers.value import Group, Relation, Term, Value, Words, read_value
 from proofline.records import Verdict
@@ -56,7 +57,8 @@ def compare_exactly(answer: str, reference: str) -> Outcome:
 @functools.lru_cache(maxsize=65536)
 def equivalent(answer: str, other: str) -> bool:
     """Are two answers one vote? Those that nobody can compare are, where they are spelled alike."""
-    return compare_exactly(answer, other)[0] == "correct" or compare_exactly(other, answer)[0] == "correct"
+    one, two = clean(answer), clean(other)
+    return "correct" in (compare_exactly(one, two)[0], compare_exactly(two, one)[0])
 
 
 def differs(answer: str, other: str) -> bool:
