@@ -161,6 +161,8 @@ LABELS = [
     ("We can work backward to find the answer: Ben spends 20%.", "20", NONE),
     ("The answer must be rounded up: 24 is near.", "24", NONE),
     ("The answer would be 24.", "24", RIGHT),
+    ("The answer should be rounded up to a whole number, so the answer is 24.", "24", RIGHT),
+    ("The answer is not 20, so the answer is 24.", "24", RIGHT),
     ("Question 2: the answer sheet: 24 rows", "24", NONE),
 ]
 BARE_BOXES = [

@@ -33,6 +33,8 @@ _HEADING = re.compile(rf"{_ASIDE}(?:\d+[.):]\s*(?:\*\*)?[^\W\d]|\d+(?:st|nd|rd|t
 _HASHES = re.compile(r"(?<!#)####(?!#)[ \t]*([^\n]*)(?=\n\s*(?P<next>[^\n]+))?")
 _COMMAND = re.compile(r"\\(?:text|mbox|mathrm)\s*\{[^{}]*\}|\\[a-zA-Z]+")
 _TAG = re.compile(r"<answer>\s*(?P<text>.*?)\s*(?P<end></answer>|$)", re.IGNORECASE | re.DOTALL)
+MAX_SENTENCE = 600
+"""Characters behind `The answer is` up to the sentence's end; more state no answer."""
 _END = r"(?=\.?\s*\n|[.!?]\s|$)"
 _OTHER_VERBS = (
     r"(?: to (?:the|this|that|your|our) [\w ]{1,40}?)?"
@@ -40,7 +42,7 @@ _OTHER_VERBS = (
 )
 _SENTENCE = re.compile(
     rf"(?:\b(?:the|my|our) (?:(?:final|correct|right) )?|(?:^|[.!?]\s+|\n[ \t]*)(?:(?:final|correct) )?)answer"
-    rf"(?P<verb> is\b:?|{_OTHER_VERBS})\s*(?P<text>.*?){_END}",
+    rf"(?P<verb> is\b:?|{_OTHER_VERBS})\s*(?=(?P<text>.{{0,{MAX_SENTENCE}}}?){_END})",
     re.IGNORECASE | re.DOTALL,
 )
 _BOLD_END = r"(?:</b>|[*_]+)?"
@@ -90,7 +92,7 @@ def find_statement(text: str) -> Statement | None:
     text = without_drafts(text)
     marks, sentences = _marks(text), _sentences(text)
     found = [mark for mark in marks if not _may_be_heading(mark, text)] or sentences or marks
-    last = max(found, key=lambda statement: statement.end, default=None)
+    last = max(found, key=_place, default=None)
     if last is not None and last.cut:
         later = [sentence for sentence in sentences if sentence.end > last.end]
         return later[-1] if later else last
@@ -140,7 +142,12 @@ def _sentences(text: str) -> list[Statement]:
         if match["verb"].lower() in (" is", " is:") or states_value(match["text"])
     ]
     found += filter(None, (_labelled(text, match) for match in _LABEL.finditer(text)))
-    return sorted(found, key=lambda statement: statement.end)
+    return sorted(found, key=_place)
+
+
+def _place(statement: Statement) -> tuple[int, int]:
+    """Where a statement stands: later is greater, and so is the inner one of two that end together."""
+    return statement.end, -len(statement.text)
 
 
 def _labelled(text: str, label: re.Match[str]) -> Statement | None:
