@@ -1,4 +1,4 @@
-"""Further siblings of the reported answers, found by another eye: (text, reference, verdict)."""
+"""Further siblings of the reported answers: (text, reference, verdict)."""
 
 RIGHT, WRONG, NONE = "correct", "wrong", "unparsed"
 
