@@ -9,7 +9,7 @@ import _checkout  # noqa: F401 - before the package
 
 from proofline.config import load_environment
 from proofline.grading import SHARD_SOLUTIONS, grade_all
-from proofline.grading.summary import summarise
+from proofline.grading.summary import disagreements, summarise
 from proofline.launch import spread
 from proofline.records import Problem, Solution
 from proofline.storage.artifacts import write_json
@@ -34,7 +34,7 @@ def main() -> None:
         grades = list(spread(grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine"))
         summary = summarise(grades, problems)
         write_records(f"data/grades/{policy}.jsonl", grades)
-        write_json(f"data/grades/{policy}.json", summary)
+        write_json(f"data/grades/{policy}.json", {**summary, "disagreements": disagreements(grades, problems)})
         run.log_metrics(summary)
 
 

@@ -83,8 +83,8 @@ def _type(annotation: ast.expr) -> str:
     """As a reader of JSON has it."""
     names = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
     text = ast.unparse(annotation)
-    if text in ("Split", "Verdict"):
-        return ", ".join(f"`{value}`" for value in getattr(records, text).__args__)
     if text.endswith(" | None"):
-        return f"{names[text.removesuffix(' | None')]} or null"
+        return f"{_type(ast.parse(text.removesuffix(' | None'), mode='eval').body)} or null"
+    if text in ("Split", "Verdict", "Undecided"):
+        return ", ".join(f"`{value}`" for value in getattr(records, text).__args__)
     return names.get(text, f"[{text}](#{text.lower()})")

@@ -81,3 +81,11 @@ def test_any_text_is_read_or_refused_with_a_reason(text: str) -> None:
 def test_what_is_stated_last_counts_whatever_stands_before(before: str, answer: int) -> None:
     assert read_answer(f"{before}\n#### {answer}").answer == str(answer)
     assert read_answer(rf"{before} \boxed{{{answer}}}").answer == str(answer)
+
+
+@pytest.mark.parametrize(
+    "unit", ["#### ", r"\boxed{", r"\boxed{5} and ", "Wait, ", "<think>", "answer: ", "\n", "!? ", "("]
+)
+def test_long_texts_of_one_marker_are_read_in_the_time_of_one_look(unit: str) -> None:
+    """Some took minutes, by looking from every place to the end; here the suite's time-out would end them."""
+    assert read_answer(unit * (500_000 // len(unit))).reason

@@ -20,6 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 Verdict = Literal["correct", "wrong", "unparsed"]
+Undecided = Literal["unread", "incomparable", "timed out", "worker died"]
+"""Why an answer is unparsed: none was read, it cannot be compared, or the comparison was cut short."""
 
 
 def stable_id(*parts: object) -> str:
@@ -121,7 +123,7 @@ class Solution(Record):
 
 
 class Grade(Record):
-    """The grader's verdict on one solution. `unparsed` is not `wrong`: no answer could be read."""
+    """The graders' verdicts on one solution. `unparsed` is not `wrong`: no answer could be read or compared."""
 
     solution_id: str
     """The solution that is judged."""
@@ -135,6 +137,24 @@ class Grade(Record):
     """Why: one short sentence a person can check."""
     grader: str
     """Name and version of the grader, e.g. `math-verify 0.9.0`."""
+    undecided: Undecided | None = None
+    """Why the verdict is `unparsed`; None where it is another."""
+    second_verdict: Verdict | None = None
+    """The verdict of an independent grader on the same answer; None where none was asked."""
+    second_reason: str = ""
+    """Why, in its words."""
+    second_grader: str = ""
+    """Its name and version."""
+
+    @property
+    def agreed(self) -> bool:
+        """Do all graders who were asked call it right, or all wrong? Only then it may become training data."""
+        return self.verdict != "unparsed" and self.second_verdict in (None, self.verdict)
+
+    @property
+    def disputed(self) -> bool:
+        """Does one grader call it right and the other wrong?"""
+        return {self.verdict, self.second_verdict} == {"correct", "wrong"}
 
 
 class PreferencePair(Record):

@@ -96,6 +96,8 @@ def test_an_answer_that_hangs_is_unparsed_and_the_rest_is_graded() -> None:
     )
     assert [grade.verdict for grade in grades] == ["correct", "unparsed", "correct", "wrong", "unparsed", "correct"]
     assert grades[1].reason.endswith("timed out after 1s of CPU time")
+    assert [grades[i].undecided for i in (0, 1)] == [None, "timed out"]
+    assert not grades[1].agreed
 
 
 def kill_worker_on(monkeypatch: pytest.MonkeyPatch, answer: str, times: int) -> None:
@@ -119,6 +121,7 @@ def test_a_killed_worker_is_replaced(monkeypatch: pytest.MonkeyPatch, deaths: in
     outcomes = compare_all(tasks, workers=1, deadline_seconds=20)
     assert [outcome[0] for outcome in outcomes] == ["correct", verdict, "correct", "correct", "correct"]
     assert (verdict == "correct") or "exit status -9" in outcomes[1][1]
+    assert outcomes[1][2] == (None if verdict == "correct" else "worker died")
 
 
 def test_a_stalled_worker_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:

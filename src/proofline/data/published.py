@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from proofline.answers import read_answer
+from proofline.answers.reading import read_answer, read_reference
 from proofline.data.wording import skeleton
 from proofline.records import Problem, Split
 
@@ -59,10 +59,10 @@ def gsm8k_problem(row: Row, split: Split) -> Problem:
 
 
 def math_problem(row: Row, split: Split) -> Problem:
-    r"""`problem`, `solution` (its last `\boxed{}` is the answer), `level` -> a problem of the family `math`."""
+    r"""`problem`, `solution` (its last boxes are the answer), `level` -> a problem of the family `math`."""
     solution = text_field(row, "solution").strip()
     level = re.fullmatch(r"Level (\d)", text_field(row, "level"))  # two training rows say `Level ?`
-    answer = read_answer(solution).answer or ""
+    answer = read_reference(solution)
     return _problem(
         "math", "math", split, text_field(row, "problem"), solution, answer, level=int(level[1]) if level else 0
     )

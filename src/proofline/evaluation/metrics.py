@@ -63,6 +63,7 @@ def evaluate_policy(
         "confidence": section.confidence,
         "cut_off": {"greedy": _cut_off(greedy), "sampled": _cut_off(samples)},
         "mean_tokens": {"greedy": _tokens(greedy), "sampled": _tokens(samples)},
+        "graders": {"greedy": _graders(greedy_grades), "sampled": _graders(sample_grades)},
         "overall": measure(np.arange(len(problems))),
         "benchmarks": {name: measure(rows) for name, rows in first.parts().items()},
     }
@@ -91,6 +92,14 @@ def _author(solutions: Sequence[Solution]) -> tuple[str, str]:
     if len(authors) != 1:
         raise EvaluationError(f"solutions of one policy and one set of weights expected, found {sorted(authors)}")
     return authors.pop()
+
+
+def _graders(grades: Sequence[Grade]) -> Metrics:
+    """Share of solutions that both graders call right, or both wrong; how many one calls right and the other wrong."""
+    return {
+        "agreed": _mean(np.array([grade.agreed for grade in grades], dtype=float)),
+        "disputed": sum(grade.disputed for grade in grades),
+    }
 
 
 def _mean(values: np.ndarray) -> float:

@@ -1,9 +1,9 @@
 """Grades as arrays, one row a problem; and the benchmarks they are reported under.
 
 In: problems and the grades of their solutions. Out: `Tally` with answers of shape (problems, samples).
-Two answers are the same vote when the grader read the same text; all right answers are one vote, since each is
-equivalent to the reference. Differently written wrong answers therefore stay apart, which favours the right one
-a little wherever the grader's reading is not already normal.
+All right answers are one vote, and wrong ones are where they are equal (`20.0` and `$20.00`, `3/4` and `0.75`), by the
+second grader's equivalence; what that cannot compare is another vote unless it is spelled alike. An answer that cannot
+be compared with the reference votes too: whoever votes does not know the reference.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from proofline.answers import equivalent
 from proofline.evaluation.selection import RIGHT, UNREAD, Floats, Ints
 from proofline.records import Grade, Problem
 
@@ -38,7 +39,7 @@ class Tally:
     """`source/family` of each problem."""
     solution_ids: tuple[tuple[str, ...], ...]
     answers: Ints
-    """(problems, samples): `RIGHT`, `UNREAD`, or another number per wrong answer of the problem."""
+    """(problems, samples): `RIGHT`, `UNREAD` (none was read), or another number per wrong answer of the problem."""
 
     @property
     def right(self) -> Floats:
@@ -78,16 +79,25 @@ def tally(problems: Sequence[Problem], grades: Iterable[Grade], samples: int | N
 
 
 def _answers(row: Sequence[Grade]) -> list[int]:
-    numbers: dict[str, int] = {}
+    distinct: list[str] = []
     answers = []
     for grade in row:
         if grade.verdict == "correct":
             answers.append(RIGHT)
-        elif grade.verdict == "unparsed" or grade.extracted is None:
+        elif grade.extracted is None:
             answers.append(UNREAD)
         else:
-            answers.append(numbers.setdefault(grade.extracted, len(numbers) + 1))
+            answers.append(_number_of(grade.extracted, distinct) + 1)
     return answers
+
+
+def _number_of(answer: str, distinct: list[str]) -> int:
+    """Place of the first answer in `distinct` that is equal to this one; a new one is appended."""
+    for number, other in enumerate(distinct):
+        if answer == other or equivalent(answer, other):
+            return number
+    distinct.append(answer)
+    return len(distinct) - 1
 
 
 def benchmark_of(problem: Problem) -> str:

@@ -19,12 +19,12 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from typing import IO, cast
 
-from proofline.records import Verdict
+from proofline.records import Undecided, Verdict
 
 Task = tuple[str, str]
 """(answer, reference)."""
-Outcome = tuple[Verdict, str]
-"""(verdict, reason)."""
+Outcome = tuple[Verdict, str, Undecided | None]
+"""(verdict, reason, why there is no verdict)."""
 
 STARTUP_SECONDS = 120.0
 """Deadline for a worker's imports; 0.8 s on an idle core."""
@@ -122,7 +122,7 @@ class _Pool:
             return
         if worker.ready:
             verdict, reason = json.loads(line)
-            self.outcomes[cast(int, worker.task)] = (verdict, reason)
+            self.outcomes[cast(int, worker.task)] = (verdict, reason, "incomparable" if verdict == "unparsed" else None)
         worker.ready = True
         worker.task = None
         self.feed(worker)
@@ -139,13 +139,14 @@ class _Pool:
                 )
             return
         if status == -signal.SIGPROF:
-            self.outcomes[index] = ("unparsed", f"timed out after {self.deadline_seconds:g}s of CPU time")
+            self.outcomes[index] = ("unparsed", f"timed out after {self.deadline_seconds:g}s of CPU time", "timed out")
             return
         self.attempts[index] = self.attempts.get(index, 0) + 1
         if self.attempts[index] < ATTEMPTS:
             self.waiting.appendleft(index)
         else:
-            self.outcomes[index] = ("unparsed", f"the grading worker died {ATTEMPTS} times (exit status {status})")
+            reason = f"the grading worker died {ATTEMPTS} times (exit status {status})"
+            self.outcomes[index] = ("unparsed", reason, "worker died")
 
     def end_stalled(self) -> None:
         """Kill and count as dead the workers that have not replied for too long."""
