@@ -1,0 +1,63 @@
+"""Candidates for verification beside those that policies sampled: demonstrations, and copies spoilt on purpose.
+
+A corrupted copy has a slip or a wrong operand in one equation, and what follows from it. Whether it is wrong is for the
+grader to say, as of every other candidate. Demonstrations come as candidates only with their copies: each other's
+counterparts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from random import Random
+from typing import NamedTuple
+
+from proofline.data.equations import corrupt
+from proofline.records import Decoding, Demonstration, Grade, Problem, Solution, stable_id
+
+WRITTEN = ("demonstration", "corrupted")
+"""The names of the two, as of a policy."""
+UNKNOWN = float("nan")
+
+
+class Candidate(NamedTuple):
+    """A solution to be verified, and its grade."""
+
+    solution: Solution
+    grade: Grade
+
+    @property
+    def kind(self) -> str:
+        """`sampled` by a policy of ours, `published`, or `written` on purpose."""
+        policy = self.solution.policy
+        return "written" if policy in WRITTEN else "published" if policy == "published" else "sampled"
+
+
+def written_candidates(
+    problems: Mapping[str, Problem], demonstrations: Iterable[Demonstration], copies: int, seed: int
+) -> list[Solution]:
+    """Demonstrations and at most `copies` corrupted copies of each, ungraded; nothing where there are no copies."""
+    rows = []
+    for row in demonstrations if copies else ():
+        rng = Random(f"corrupted {seed} {row.id}")
+        question = problems[row.problem_id].question
+        spoilt = {corrupt(row.solution, question, rng) for _ in range(copies)} - {None}
+        if spoilt:
+            rows.append(_solution(row, row.solution, "demonstration", 0))
+            rows += [_solution(row, str(text), "corrupted", at) for at, text in enumerate(sorted(map(str, spoilt)))]
+    return rows
+
+
+def _solution(row: Demonstration, text: str, policy: str, index: int) -> Solution:
+    return Solution(
+        id=f"{policy}-{stable_id(row.id, text)}",
+        problem_id=row.problem_id,
+        policy=policy,
+        weights="",
+        decoding=Decoding(temperature=UNKNOWN, top_p=UNKNOWN, max_new_tokens=0),
+        sample_index=index,
+        seed=0,
+        text=text,
+        num_tokens=0,
+        logprob=UNKNOWN,
+        finished=True,
+    )
