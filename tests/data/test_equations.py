@@ -29,16 +29,65 @@ from proofline.data.synthetic import generate
         ("take 9 - 2 = 7", ["9-2=7"]),
         ("Solve 3x+5=26, so x=7", []),
         ("no equation, 12 apples", []),
+        # Percent: a hundredth, or the unit that is reckoned in.
+        ("The discount is 300*20%=60", ["300*20%=60"]),
+        ("60% * 40% = 24%", ["60%*40%=0.24"]),
+        ("so 168/20% = 840 students", ["168/20%=840"]),
+        ("$120 * (1-20%) = $96", ["120*(1-20%)=96"]),
+        ("5%+10%=15% in all; 100-20=80%", ["5+10=15", "100-20=80"]),
+        # A result that is reckoned on with, and a chain of equal sides.
+        ("10*300=3,000/6=500", ["10*300=3000"]),
+        ("5*20=100/4=25 each", ["5*20=100"]),
+        ("2 * 23 - 4 = 46 - 4 = 42 times", ["2*23-4=42"]),
+        ("x = 3 + 4 = 7", ["3+4=7"]),
+        # Numbers as people write them.
+        ("each, 8 x 1 1/2 = 12 rolls", ["8*(1+1/2)=12"]),
+        ("12 x 1 and 1/4 = 15", ["12*(1+1/4)=15"]),
+        ("100 / 6 = 16 and (2/3)", ["100/6=50/3"]),
+        ("80 000 x 5/100 = 4 000.", ["80000*5/100=4000"]),
+        ("12*1000= 12,000MB", ["12*1000=12000"]),
+        (".5+.75 = 1.25", ["0.5+0.75=1.25"]),
+        ("Night 2:2(30)-2=58 pages", ["2*(30)-2=58"]),
+        ("$2,430 – ($1,250 + $850) = $330", ["2430-(1250+850)=330"]),
+        ("3/ 1/4 = 12", ["3/(1/4)=12"]),
+        (r"3 \times 4 + 2 = 14", ["3*4+2=14"]),
+        ("600/(3+1=4) = 150", ["3+1=4"]),
+        # What is part of more than arithmetic is no equation.
+        ("y+2*5=13", []),
+        ("X*2 - $40 = $250, (X-2)*3=63 and 100-x+40-30 = 60", []),
+        ("24 cups * 1/12 = 2 cups", []),
+        ("10 points + 14 + 6 = 30 points", []),
+        ("3*30 = 30 + M trees, 21/7 = 90/x", []),
+        ("3*4=12x, 2^3+1=9, 5!+3=123 and f(2)+3=7", []),
+        (r"\frac{1}{2} + 3 = 3.5, √(144) = 12", []),
+        ("13,2000 / 60 = 220, 0900-0130 = 0730, 6:15+48=63", []),
+        ("because 1/2 = 50 cents", []),
+        # A wrong one stays wrong.
+        ("300*20%=6000", ["300*20%=6000"]),
+        ("7*8=54", ["7*8=54"]),
+        ("2*23-4=46-5=41", ["2*23-4=41"]),
     ],
 )
 def test_equations_are_found_as_a_reader_would(text: str, expected: list[str]) -> None:
     assert [str(equation) for equation in find_equations(text)] == expected
 
 
-@given(st.text())
+@pytest.mark.parametrize(
+    ("text", "true"),
+    [("10/3=3.33", True), ("2/3=0.67", True), ("2/3=0.66", True), ("10/3=3.34", False), ("13/6=2", False),
+     ("300*20%=60", True), ("300*20%=6000", False), ("9/27*100%=33.333%", True), ("7*8=54", False)],
+)  # fmt: skip
+def test_an_equation_holds_if_its_result_is_exact_or_rounded(text: str, true: bool) -> None:
+    (found,) = find_equations(text)
+    assert found.holds is true
+
+
+@given(st.text() | st.text("0123456789+-*/=()%$., x\n"))
 def test_any_text_can_be_searched(text: str) -> None:
+    at = 0
     for equation in find_equations(text):
-        assert text[equation.start : equation.end]
+        assert at <= equation.start < equation.end
+        at = equation.end
 
 
 @given(st.integers(-999, 999), st.integers(-999, 999), st.sampled_from("+-*"))

@@ -10,6 +10,7 @@ import pytest
 from proofline.config.environment import all_cores
 from proofline.config.schema import Prepare
 from proofline.data.critiques import FILE, read_published
+from proofline.data.equations import find_equations
 from proofline.data.prepare import Prepared, prepare
 from proofline.data.published import text_field
 from proofline.data.sources import load_problems
@@ -59,6 +60,14 @@ def test_every_reference_is_graded_correct_against_itself(problems: list[Problem
     assert failed == [("train", ""), ("train", "")]
     by_text = Counter("the same text" in grade.reason for grade in grades)
     assert by_text[True] <= 5  # math-verify parses all others
+
+
+def test_the_equations_of_gsm8k_are_read_as_true(problems: list[Problem]) -> None:
+    """31 references state one that is not: `192*100=$1920`, `4200+3000=8600`, `13 / 6 = 2 full cycles` …"""
+    references = [row.solution for row in problems if row.source == "gsm8k" and row.split == "train"]
+    found = [find_equations(solution) for solution in references]
+    assert sum(map(len, found)) > 20_000
+    assert sum(any(not equation.holds for equation in equations) for equations in found) <= 31
 
 
 def test_the_published_labels_agree_with_the_grader(data_root: str, problems: list[Problem]) -> None:

@@ -1,23 +1,20 @@
 """Equations in a solution's text: find them, compute them exactly, break one on purpose.
 
-`3*12=36`, `$5 x 4 = $20` and `(14+3*12)-9=41` are equations; `3x+5=26` and `x=7` are not, because their left side
-is no arithmetic. Only + - * / mod and brackets are read, so nothing is ever evaluated but arithmetic.
+`3*12=36`, `$5 x 4 = $20`, `300*20%=60` and `(14+3*12)-9=41` are equations; `3x+5=26` and `x=7` are not, because their
+left side is no arithmetic. Nothing is ever evaluated but arithmetic.
 """
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
 
-_NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
-_EQUATION = re.compile(
-    rf"(?<![\w.}}^\\])(?P<left>(?:(?<!\S)-|\(+-)?[($]*\$?{_NUMBER}[)%]*(?:\s*(?:[-+*/×÷x]|mod)\s*[($]*\$?{_NUMBER}[)%]*)+)"
-    rf"\s*=\s*\$?(?P<right>-?{_NUMBER})(?![\w(]|\s*/\s*\d)"
-)
-_OPERATIONS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: "%"}
+from proofline.data.arithmetic import NUMBER, Side, compute, find_chains
+
+_OTHER_SCALE = re.compile(r"\s*(?:(?:dozens?|hundreds?|thousands?|millions?|billions?|cents?|percent)\b|¢)")
+"""Words that change the size of the number before them."""
 
 
 @dataclass(frozen=True)
@@ -37,56 +34,73 @@ class Equation:
         """What the left side really is; None where it cannot be computed."""
         return compute(self.left)
 
+    @property
+    def holds(self) -> bool:
+        """Is it true? A decimal may be rounded or cut: `10/3=3.33`."""
+        if self.value is None or self.value == self.right:
+            return self.value is not None
+        unit, beyond = Fraction(1, 10 ** (_decimals(self.right) or 0)), abs(self.value) - abs(self.right)
+        return unit < 1 and self.value * self.right > 0 and -unit / 2 <= beyond < unit
+
     def same_as(self, other: Equation) -> bool:
         """Same numbers, operations and result, in any order."""
         return self.right == other.right and _bag(self.left) == _bag(other.left)
 
 
 def _bag(text: str) -> list[str]:
-    return sorted(re.findall(rf"{_NUMBER}|[-+*/]|mod", text))
+    return sorted(re.findall(rf"{NUMBER}|[-+*/]|mod", text))
 
 
 def show(value: Fraction) -> str:
     """A whole number, a finite decimal, or a quotient."""
-    if value.denominator == 1:
-        return str(value.numerator)
-    decimal = f"{float(value):.4f}".rstrip("0")
-    return decimal if Fraction(decimal) == value else str(value)
+    decimals = _decimals(value)
+    return str(value) if decimals is None else f"{float(value):.{decimals}f}"
+
+
+def _decimals(value: Fraction) -> int | None:
+    """How many decimals write it exactly; None where more than 9 are needed."""
+    return next((places for places in range(10) if (value * 10**places).denominator == 1), None)
 
 
 def find_equations(text: str) -> list[Equation]:
-    """All equations of a text, in order."""
-    found = []
-    for match in _EQUATION.finditer(text):
-        left = re.sub(r"[\s$%,]", "", match["left"]).replace("×", "*").replace("x", "*").replace("÷", "/")
-        left = left.replace("mod", " mod ")
-        found.append(Equation(left, Fraction(match["right"].replace(",", "")), match.start(), match.end()))
-    return found
+    """All equations of a text, in order; none overlaps another.
+
+    A chain of equal sides is one equation, its first side and its last: `2*23-4=46-4=42` says that 2*23-4=42. Where the
+    result is reckoned on with (`10*300=3,000/6=500`), the equation ends at the result.
+    """
+    return [equation for sides in find_chains(text) for equation in _stated(sides, text)]
 
 
-def compute(expression: str) -> Fraction | None:
-    """Exact value of an arithmetic expression; None if it is malformed or divides by zero."""
-    try:
-        return _value(ast.parse(expression.replace("mod", "%"), mode="eval").body)
-    except (SyntaxError, ZeroDivisionError, TypeError, MemoryError, RecursionError):
-        return None
+def _stated(sides: list[Side], text: str) -> list[Equation]:
+    found, at = [], 0
+    while at + 1 < len(sides):
+        left, to = sides[at], at + 1
+        if left.is_number:
+            at = to
+            continue
+        while to + 1 < len(sides) and not sides[to].is_number and sides[to].value == left.value:
+            to += 1
+        right = sides[to]
+        if not right.is_number and right.value != left.value == right.first:
+            found.append(Equation(left.text, right.first, left.start, right.first_end))
+        else:
+            found.append(Equation(*_percent(left, right), left.start, right.end))
+        at = to if right.is_number else to + 1
+    return [equation for equation in found if equation.holds or not _OTHER_SCALE.match(text, equation.end)]
 
 
-def _value(node: ast.AST) -> Fraction:
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return Fraction(str(node.value))
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_value(node.operand)
-    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
-        left, right = _value(node.left), _value(node.right)
-        if isinstance(node.op, ast.Add):
-            return left + right
-        if isinstance(node.op, ast.Sub):
-            return left - right
-        if isinstance(node.op, ast.Mult):
-            return left * right
-        return left / right if isinstance(node.op, ast.Div) else left % right
-    raise TypeError(ast.dump(node))
+def _percent(left: Side, right: Side) -> tuple[str, Fraction]:
+    """Left and right with percent signs as they are meant: a hundredth in `300*20%=60`, the unit that is reckoned in
+    in `5%+10%=15%` and `100-20=80%`."""
+    assert left.value is not None
+    assert right.value is not None
+    if "%" in left.text + right.text:
+        plain, points = left.text.replace("%", ""), compute(right.text.replace("%", ""))
+        if not re.search(r"[*/]|mod", plain) and compute(plain) == points is not None:
+            return plain, points
+        if plain == left.text and points is not None and abs(points - left.value) < abs(right.value - left.value):
+            return plain, points
+    return left.text, right.value
 
 
 def corrupt(solution: str, question: str, rng: Random, attempts: int = 8) -> str | None:
@@ -107,15 +121,15 @@ def _corrupt_once(solution: str, question: str, rng: Random) -> str | None:
     if not equations:
         return None
     broken = rng.randrange(len(equations))
-    others = re.findall(rf"(?<![\w.]){_NUMBER}", question)
+    others = re.findall(rf"(?<![\w.]){NUMBER}", question)
     changed: dict[str, str] = {}
     pieces: list[str] = []
     at = 0
     for index, equation in enumerate(equations):
-        left = re.sub(_NUMBER, lambda m: changed.get(m[0], m[0]), equation.left)
+        left = re.sub(NUMBER, lambda m: changed.get(m[0], m[0]), equation.left)
         slip = index == broken and (not others or rng.random() < 0.6)
         if index == broken and not slip:
-            numbers = list(re.finditer(_NUMBER, left))
+            numbers = list(re.finditer(NUMBER, left))
             where = rng.choice(numbers)
             left = left[: where.start()] + rng.choice(others) + left[where.end() :]
         value = compute(left)
@@ -131,5 +145,5 @@ def _corrupt_once(solution: str, question: str, rng: Random) -> str | None:
             return None
         pieces += [solution[at : equation.start], f"{left}={show(value)}"]
         at = equation.end
-    tail = re.sub(_NUMBER, lambda m: changed.get(m[0], m[0]), solution[at:])
+    tail = re.sub(NUMBER, lambda m: changed.get(m[0], m[0]), solution[at:])
     return "".join([*pieces, tail]) if tail != solution[at:] else None

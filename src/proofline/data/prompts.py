@@ -6,6 +6,8 @@ the chain of thought ends in `Verification: Is the answer correct (Yes/No)?` and
 
 from __future__ import annotations
 
+import re
+
 from proofline.config.schema import Prompts
 
 VERDICT_LINE = "Verification: Is the answer correct (Yes/No)?"
@@ -16,12 +18,16 @@ Message = dict[str, str]
 
 
 def solution_messages(question: str, prompts: Prompts) -> list[Message]:
-    return [{"role": "user", "content": prompts.solution.replace("{question}", question)}]
+    return [{"role": "user", "content": _filled(prompts.solution, question=question)}]
 
 
 def verification_messages(question: str, candidate: str, prompts: Prompts) -> list[Message]:
-    content = prompts.verification.replace("{candidate}", candidate).replace("{question}", question)
-    return [{"role": "user", "content": content}]
+    return [{"role": "user", "content": _filled(prompts.verification, question=question, candidate=candidate)}]
+
+
+def _filled(template: str, **texts: str) -> str:
+    """The template's own placeholders replaced, in one pass: what looks like one in a text stays."""
+    return re.sub("|".join(rf"\{{{name}\}}" for name in texts), lambda match: texts[match[0][1:-1]], template)
 
 
 def verdict(label: bool) -> str:

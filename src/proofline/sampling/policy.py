@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from proofline.config.schema import Prompts
 from proofline.data.prompts import Message, solution_messages
+from proofline.data.turns import encode_prompts
 from proofline.records import Decoding, Problem, Solution, stable_id
 from proofline.sampling.seeds import sample_seed
 from proofline.storage.weights import weights_hash
@@ -41,8 +42,7 @@ class Sampler:
 
     def encode(self, chats: Sequence[list[Message]]) -> list[list[int]]:
         """Token ids of the prompts, up to where the assistant begins."""
-        texts = self.tokenizer.apply_chat_template(list(chats), add_generation_prompt=True, tokenize=False)
-        return [list(ids) for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]
+        return encode_prompts(self.tokenizer, chats)
 
 
 def load_sampler(policy_dir: Path, rows: int) -> Sampler:

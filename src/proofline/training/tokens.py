@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from proofline.data.prompts import Message
+from proofline.data.turns import encode_completions, encode_prompts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -48,30 +49,17 @@ def encode_rows(
     """Tokenise aligned prompts and completions through the tokenizer's chat template."""
     if not prompts:
         return []
-    prompt_texts, completion_texts = render_turns(tokenizer, prompts, completions)
-    prompt_ids = tokenizer(prompt_texts, add_special_tokens=False)["input_ids"]
-    completion_ids = tokenizer(completion_texts, add_special_tokens=False)["input_ids"]
-    return [TokenRow(*ids) for ids in zip(prompt_ids, completion_ids, strict=True)]
+    check_template(tokenizer, prompts[0], completions[0])
+    ids = zip(encode_prompts(tokenizer, prompts), encode_completions(tokenizer, completions), strict=True)
+    return [TokenRow(*both) for both in ids]
 
 
-def render_turns(
-    tokenizer: PreTrainedTokenizerBase, prompts: Sequence[list[Message]], completions: Sequence[str]
-) -> tuple[list[str], list[str]]:
-    """Texts as the model sees them: each prompt up to where the assistant speaks, and its completion with the end."""
-    prompt_texts = tokenizer.apply_chat_template(list(prompts), add_generation_prompt=True, tokenize=False)
-    completion_texts = [text + tokenizer.eos_token for text in completions]
-    check_template(tokenizer, prompts[0], prompt_texts[0], completion_texts[0])
-    return prompt_texts, completion_texts
-
-
-def check_template(
-    tokenizer: PreTrainedTokenizerBase, prompt: list[Message], prompt_text: str, completion_text: str
-) -> None:
+def check_template(tokenizer: PreTrainedTokenizerBase, prompt: list[Message], completion: str) -> None:
     """Refuse a chat template that renders a finished turn otherwise than prompt + completion + end of turn."""
-    content = completion_text.removesuffix(tokenizer.eos_token)
-    turn = [*prompt, {"role": "assistant", "content": content}]
+    asked = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
+    turn = [*prompt, {"role": "assistant", "content": completion}]
     rendered = tokenizer.apply_chat_template(turn, tokenize=False)
-    if not rendered.startswith(prompt_text + completion_text):
+    if not rendered.startswith(asked + completion + tokenizer.eos_token):
         raise TrainingDataError(
             f"The chat template of {tokenizer.name_or_path!r} renders a finished turn as {rendered[-80:]!r}, which is "
             f"not its prompt followed by the completion and the end token {tokenizer.eos_token!r}: the model would be "
