@@ -41,6 +41,7 @@ DOORS = {
     "deepspeed": {"launch"},
     "transformer_engine": {"proofline.training.precision"},
     "math_verify": {"grading"},
+    "openai": {"proofline.verification.teacher"},
     "matplotlib": {"evaluation", "graph"},
     "torch": {"base", "sampling", "training", "verification", "registry", "launch"},
 }

@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from proofline.answers import read_answer
 from proofline.config.schema import Prompts
+from proofline.data.chain import verify
 from proofline.data.equations import corrupt
-from proofline.data.prompts import Message, solution_messages, verification_messages
+from proofline.data.prompts import Message, solution_messages, verdict, verification_messages
 from proofline.data.synthetic import generate, write_solution
 from proofline.data.synthetic.steps import Derived
-from proofline.data.traces import write_chain
 from proofline.records import Problem
 
 STYLES = ("worked", "compact", "terse")
@@ -71,8 +70,9 @@ def verified(problem: Problem, derived: Derived, prompts: Prompts, rng: Random) 
     candidate = wrong or text
     if style == "terse":
         candidate = candidate.splitlines()[-1]
-    chain = write_chain(problem, candidate, read_answer(candidate).answer, wrong is None)
-    return [*verification_messages(problem.question, candidate, prompts), {"role": "assistant", "content": chain}]
+    chain = verify(problem.question, candidate)
+    written = f"{chain.text}\n{verdict(chain.accepts)}" if chain else verdict(wrong is None)
+    return [*verification_messages(problem.question, candidate, prompts), {"role": "assistant", "content": written}]
 
 
 def documents(prompts: Prompts, seed: int) -> Iterator[str | list[Message]]:

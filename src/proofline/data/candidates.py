@@ -47,6 +47,15 @@ def written_candidates(
     return rows
 
 
+def length_drift(before: Iterable[Candidate], after: Iterable[Candidate]) -> float:
+    """Mean tokens of a policy's samples over those of the policy it came from; NaN where one has none."""
+    means = []
+    for rows in (before, after):
+        lengths = [row.solution.num_tokens for row in rows]
+        means.append(sum(lengths) / len(lengths) if lengths else UNKNOWN)
+    return means[1] / means[0] if means[0] else UNKNOWN
+
+
 def _solution(row: Demonstration, text: str, policy: str, index: int) -> Solution:
     return Solution(
         id=f"{policy}-{stable_id(row.id, text)}",

@@ -24,19 +24,21 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import zip_longest
+from itertools import permutations, product, zip_longest
 from typing import NamedTuple
 
 from proofline.answers import read_answer
-from proofline.data.equations import Equation, compute, find_equations, show
+from proofline.data.arithmetic import NUMBER, compute
+from proofline.data.equations import Equation, find_equations, show
 
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: " mod "}
 PAD = "_"
 """Stands where one of two compared numbers has no digit left."""
 
-_NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
+_NUMBER = re.compile(NUMBER)
 _NO_OPERAND = re.compile(r"\^\s*\{?\d+\}?|\d+,?\s*(?=\.\.\.|…|\\[lc]?dots)")
 """Numbers of a question that need not be used: exponents, and the last term before an ellipsis."""
+_PERCENT = re.compile(r"([\d.]+)%")
 _ZIPPED = re.compile(r":(?: \S\S)+(?= (?:mis)?match\b)")
 _WORD = re.compile(r"[a-z]+|%")
 IMPLIED: dict[str, tuple[int, ...]] = {
@@ -60,9 +62,10 @@ class Chain(NamedTuple):
 
 
 class Sources:
-    """Where a candidate's operands may come from: the question's numbers, what its words mean, earlier results."""
+    """Where a candidate's operands may come from: the question's numbers, what its words mean, earlier results, or a
+    step that was not written down, of two of the question's numbers that are used nowhere else."""
 
-    def __init__(self, question: str) -> None:
+    def __init__(self, question: str, equations: Sequence[Equation]) -> None:
         self.given = numbers(question)
         self.to_use = list(dict.fromkeys(numbers(_NO_OPERAND.sub("", question))))
         words = set(_WORD.findall(question.lower()))
@@ -70,13 +73,22 @@ class Sources:
         if words & {"mean", "average"}:
             self.implied.add(Fraction(len(self.given)))
         self.found: list[Fraction] = []
-        self.used: set[Fraction] = set()
+        self.used = {operand for equation in equations for operand in numbers(equation.left)}
+        self._spare = [number for number in self.to_use if number not in self.used]
 
     def of(self, operand: Fraction) -> str:
-        """`given`, `found`, `implied` or `unknown`; the operand counts as used."""
-        self.used.add(operand)
+        """`given`, `found`, `implied`, `from 3*12` or `unknown`."""
         known = (("given", self.given), ("found", self.found), ("implied", self.implied))
-        return next((name for name, values in known if operand in values), "unknown")
+        source = next((name for name, values in known if operand in values), None)
+        return source or self._unwritten(operand) or "unknown"
+
+    def _unwritten(self, operand: Fraction) -> str | None:
+        for sign, (one, other) in product("*+-/", permutations(self._spare, 2)):
+            step = f"{show(one)}{sign}{show(other)}"
+            if compute(step) == operand:
+                self.used |= {one, other}
+                return f"from {step}"
+        return None
 
 
 def verify(question: str, candidate: str) -> Chain | None:
@@ -86,7 +98,7 @@ def verify(question: str, candidate: str) -> Chain | None:
     if not equations or not 1 <= len(answer) <= len(equations):
         return None
     lines = []
-    for line, fine in _walk(equations, answer, Sources(question)):
+    for line, fine in _walk(equations, answer, Sources(question, equations)):
         lines.append(line)
         if not fine:
             return Chain("\n".join(lines), accepts=False)
@@ -118,9 +130,10 @@ def _check(equation: Equation, sources: Sources) -> tuple[str, bool]:
             return f"{equation}: {' '.join(origins)}", False
     operations, value = recompute(equation.left)
     if value is None:
-        return f"{equation}: {' '.join(origins)}; {' '.join([*operations, 'undefined'])}", False
-    digits, same = compare(equation.right, value)
-    return f"{equation}: {' '.join(origins)}; {' '.join(operations)}: {digits}", same
+        return f"{equation}: {' '.join(origins)}; {', '.join([*operations, 'undefined'])}", False
+    # A decimal may be rounded: what is true as it is written is compared as it is written.
+    digits, same = compare(equation.right, equation.right if equation.holds else value)
+    return f"{equation}: {' '.join(origins)}; {', '.join(operations)}: {digits}", same
 
 
 def compare(claimed: Fraction, true: Fraction) -> tuple[str, bool]:
@@ -151,8 +164,9 @@ def recompute(expression: str) -> tuple[list[str], Fraction | None]:
         operations.append(f"{written}={'none' if result is None else show(result)}")
         return result
 
+    percent_read = _PERCENT.sub(r"(\1/100)", expression).replace("mod", "%")
     try:
-        tree = ast.parse(expression.replace("mod", "%").strip(), mode="eval").body
+        tree = ast.parse(percent_read.strip(), mode="eval").body
     except SyntaxError:
         return [], None
     return operations, value(tree)

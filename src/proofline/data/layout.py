@@ -40,7 +40,10 @@ def independence(rows: Sequence[tuple[str, bool]], seed: int) -> dict[str, float
 
     Both are NaN where there is one label or one layout only: nothing could be told from it.
     """
-    names, labels = np.unique([name for name, _ in rows], return_inverse=True)[1], np.array([label for _, label in rows])
+    names, labels = (
+        np.unique([name for name, _ in rows], return_inverse=True)[1],
+        np.array([label for _, label in rows]),
+    )
     if len(rows) < 2 or len(set(names.tolist())) < 2 or labels.all() or not labels.any():
         return {"p_value": math.nan, "cramers_v": math.nan}
     rng = np.random.default_rng(seed)

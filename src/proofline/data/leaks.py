@@ -25,7 +25,7 @@ WORDS = {
         rf"\b(?:correct|right|actual|true|real|proper|accurate) (?:final |numerical |numeric )?{_SAID}\b", re.IGNORECASE
     ),
     "given_answer": re.compile(
-        rf"\b(?:given|provided|stated|listed|supplied) (?:final |correct )?answer\b|\banswer (?:provided|given)\b",
+        r"\b(?:given|provided|stated|listed|supplied) (?:final |correct )?answer\b|\banswer (?:provided|given)\b",
         re.IGNORECASE,
     ),
 }
@@ -46,10 +46,10 @@ def leak(chain: str, question: str, candidate: str, reference: str) -> str | Non
 
 def leaked_numbers(chain: str, question: str, candidate: str, reference: str) -> set[Fraction]:
     """Numbers of the reference that a chain has from nowhere else."""
-    chain = without_digits(chain)
+    plain = without_digits(chain)
     known = {*numbers(question), *numbers(candidate)}
-    secret = set(numbers(reference)) - known
-    for equation in find_equations(chain) if secret else ():
+    told = set(numbers(plain)) & set(numbers(reference)) - known
+    for equation in find_equations(plain) if told else ():
         if equation.value == equation.right and known.issuperset(numbers(equation.left)):
             known.add(equation.right)
-    return set(numbers(chain)) & secret - known
+    return told - known
