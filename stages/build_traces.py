@@ -10,8 +10,8 @@ import _checkout  # noqa: F401 - before the package
 
 from proofline.config import Environment, load_environment, load_params
 from proofline.config.schema import Prompts, Writing
-from proofline.data.candidates import Candidate, length_drift, written_candidates
-from proofline.data.traces import Asked, Write, build_traces, program, published, right_solutions
+from proofline.data.candidates import Candidate, length_drift, right_solutions, written_candidates
+from proofline.data.traces import Asked, Write, build_traces, program, published
 from proofline.grading import SHARD_SOLUTIONS, grade_all
 from proofline.launch import spread
 from proofline.records import Critique, Demonstration, Grade, Problem, Solution

@@ -28,6 +28,7 @@ ALLOWED = {
     | {"serving"},
     "certificate": FOUNDATION | {"evaluation", "storage", "tracking", "registry"},
     "graph": set(),
+    "explain": FOUNDATION | {"data", "storage", "sampling", "launch"},
 }
 ALLOWED["launch"] = ALLOWED["registry"] | {"registry"}
 ALLOWED["cli"] = set(ALLOWED) | {"cli"}

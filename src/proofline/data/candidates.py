@@ -2,7 +2,7 @@
 
 A corrupted copy has a slip or a wrong operand in one equation, and what follows from it. Whether it is wrong is for the
 grader to say, as of every other candidate. Demonstrations come as candidates only with their copies: each other's
-counterparts.
+counterparts. Right solutions are demonstrations again: what a verifier is trained on so that it can still solve.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from random import Random
 from typing import NamedTuple
 
 from proofline.data.equations import corrupt
+from proofline.data.verdicts import known_label
 from proofline.records import Decoding, Demonstration, Grade, Problem, Solution, stable_id
 
 WRITTEN = ("demonstration", "corrupted")
@@ -25,11 +26,10 @@ class Candidate(NamedTuple):
     solution: Solution
     grade: Grade
 
-    @property
-    def kind(self) -> str:
-        """`sampled` by a policy of ours, `published`, or `written` on purpose."""
-        policy = self.solution.policy
-        return "written" if policy in WRITTEN else "published" if policy == "published" else "sampled"
+
+def kind_of(policy: str) -> str:
+    """What a candidate by that name is: `sampled` by a policy of ours, `published`, or `written` on purpose."""
+    return "written" if policy in WRITTEN else "published" if policy == "published" else "sampled"
 
 
 def written_candidates(
@@ -45,6 +45,25 @@ def written_candidates(
             rows.append(_solution(row, row.solution, "demonstration", 0))
             rows += [_solution(row, str(text), "corrupted", at) for at, text in enumerate(sorted(map(str, spoilt)))]
     return rows
+
+
+def right_solutions(problems: Mapping[str, Problem], graded: Iterable[Candidate]) -> list[Demonstration]:
+    """The distinct right solutions: a verifier trained on its policy's own, beside traces, stays that policy."""
+    rows: dict[str, Demonstration] = {}
+    for solution, grade in graded:
+        if known_label(grade):
+            row_id = stable_id("right solution", solution.problem_id, solution.text)
+            rows.setdefault(
+                row_id,
+                Demonstration(
+                    id=row_id,
+                    problem_id=solution.problem_id,
+                    question=problems[solution.problem_id].question,
+                    solution=solution.text,
+                    style=solution.policy,
+                ),
+            )
+    return list(rows.values())
 
 
 def length_drift(before: Iterable[Candidate], after: Iterable[Candidate]) -> float:

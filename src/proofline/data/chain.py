@@ -7,11 +7,12 @@ reference nor the grade comes in, so a chain can tell nothing of them, and one w
 
 An equation as the candidate has it; each operand's source; the arithmetic done again, one operation after the other,
 whether the equation is a step or a whole derivation; then claimed and true value zipped digit by digit, up to the
-first difference. After the equations the answer is compared with the last result, and every number of the question is
-looked for among the operands:
+first difference. After the equations the answer is compared with the last result, and every number of the question and
+every earlier result is looked for among the operands:
 
     answer 41 last 41: 44 11 match
-    given 14 used 3 used 12 used 9 unused
+    given 14 used 3 used 12 used 9 used
+    found 36 used 50 unused
 
 The first fault ends the chain. Copying comes before computing, since a verifier that derives its own value first tends
 to restate it as the candidate's; two numbers to be compared stand beside each other, since a small model compares what
@@ -71,7 +72,7 @@ class Sources:
         words = set(_WORD.findall(question.lower()))
         self.implied = {Fraction(n) for word in words for n in IMPLIED.get(word, ())}
         if words & {"mean", "average"}:
-            self.implied.add(Fraction(len(self.given)))
+            self.implied |= {Fraction(count) for count in range(2, len(self.given) + 1)}
         self.found: list[Fraction] = []
         self.used = {operand for equation in equations for operand in numbers(equation.left)}
         self._spare = [number for number in self.to_use if number not in self.used]
@@ -114,11 +115,11 @@ def _walk(equations: Sequence[Equation], answer: Sequence[Fraction], sources: So
     for stated, result in zip(answer, sources.found[-len(answer) :], strict=True):
         digits, same = compare(stated, result)
         yield f"answer {show(stated)} last {show(result)}: {digits}", same
-    uses = [(number, number in sources.used) for number in sources.to_use]
-    first_unused = next((at for at, (_, used) in enumerate(uses) if not used), len(uses))
-    words = [f"{show(number)} {'used' if used else 'unused'}" for number, used in uses[: first_unused + 1]]
-    if words:
-        yield " ".join(["given", *words]), first_unused == len(uses)
+    for name, values in (("given", sources.to_use), ("found", sources.found[: -len(answer)])):
+        unused = next((at for at, value in enumerate(values) if value not in sources.used), len(values))
+        words = [f"{show(value)} {'used' if at < unused else 'unused'}" for at, value in enumerate(values)]
+        if words:
+            yield " ".join([name, *words[: unused + 1]]), unused == len(values)
 
 
 def _check(equation: Equation, sources: Sources) -> tuple[str, bool]:

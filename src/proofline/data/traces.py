@@ -5,7 +5,6 @@ that one interface: the program (chain.py), the policy itself, a teacher behind 
 is kept where its verdict agrees with the grade and it tells nothing of the reference. Then every kept chain needs its
 counterpart: the same problem, layout, kind of candidate and writer, the other label. What has none is dropped, so that
 neither problem, layout nor writer tells the label. The ledger counts all of it.
-Beside the traces go right solutions: what the verifier is trained on so that it can still solve problems.
 """
 
 from __future__ import annotations
@@ -15,22 +14,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from proofline.config.schema import Traces
-from proofline.data.candidates import Candidate
+from proofline.data.candidates import Candidate, kind_of
 from proofline.data.chain import verify
 from proofline.data.layout import by_layout, independence, layout
 from proofline.data.leaks import leak
 from proofline.data.prompts import verdict
 from proofline.data.verdicts import known_label, read_verdict
-from proofline.records import (
-    Critique,
-    Demonstration,
-    Grade,
-    Origin,
-    Problem,
-    Solution,
-    VerificationTrace,
-    stable_id,
-)
+from proofline.records import Critique, Origin, Problem, VerificationTrace, stable_id
 
 
 class Asked(NamedTuple):
@@ -72,24 +62,10 @@ def build_traces(
 
     `writers` by the names of the recipe's `sources`.
     """
-    ledger: Counter[str] = Counter()
-    labelled = list(_labelled(candidates, ledger))
-    asked = [Asked(row.solution.id, problems[row.solution.problem_id].question, row.solution.text) for row in labelled]
-    looks = [layout(row.solution.text) for row in labelled]
-    kept: list[VerificationTrace] = []
-    kinds: dict[str, str] = {}
-    fates: dict[str, dict[str, int]] = {}
-    for source, write in writers.items():
-        counts: Counter[str] = Counter()
-        for candidate, look, chains in zip(labelled, looks, write(asked), strict=True):
-            problem = problems[candidate.solution.problem_id]
-            fate, chain = admit(chains, problem, candidate)
-            counts[fate] += 1
-            if chain is not None:
-                kept.append(_trace(problem, candidate, look, source, chain))
-                kinds[kept[-1].id] = candidate.kind
-        fates[source] = dict(sorted(counts.items()))
-    couples = _couples(kept, kinds, section, seed)
+    counts: Counter[str] = Counter()
+    labelled = list(_labelled(candidates, counts))
+    kept, fates = _written(problems, labelled, writers)
+    couples = _couples(kept, section, seed)
     taken = couples[: section.limit // 2 if section.limit else None]
     if labelled and not taken:
         raise TraceError(
@@ -97,10 +73,10 @@ def build_traces(
             "the same problem and layout: sample more solutions of a problem, or set traces.corrupted to 1 or more"
         )
     traces = sorted((trace for couple in taken for trace in couple), key=lambda trace: _order(trace, seed))
-    of_candidates = [(look, known_label(row.grade) is True) for look, row in zip(looks, labelled, strict=True)]
+    of_candidates = [(layout(row.solution.text), known_label(row.grade) is True) for row in labelled]
     of_traces = [(trace.layout, trace.label) for trace in traces]
     return traces, {
-        **{name: ledger[name] for name in ("candidates", "dropped_same_text", "dropped_without_label")},
+        **{name: counts[name] for name in ("candidates", "dropped_same_text", "dropped_without_label")},
         "chains": fates,
         "dropped_without_counterpart": len(kept) - 2 * len(couples),
         "dropped_over_limit": 2 * (len(couples) - len(taken)),
@@ -112,6 +88,27 @@ def build_traces(
             "of_traces": {**independence(of_traces, seed), "layouts": by_layout(of_traces)},
         },
     }
+
+
+def _written(
+    problems: Mapping[str, Problem], candidates: Sequence[Candidate], writers: Mapping[str, Write]
+) -> tuple[list[VerificationTrace], dict[str, dict[str, int]]]:
+    """The chains that can be kept, and by writer what became of its candidates."""
+    asked = [
+        Asked(row.solution.id, problems[row.solution.problem_id].question, row.solution.text) for row in candidates
+    ]
+    kept: list[VerificationTrace] = []
+    fates: dict[str, dict[str, int]] = {}
+    for source, write in writers.items():
+        counts: Counter[str] = Counter()
+        for candidate, chains in zip(candidates, write(asked), strict=True):
+            problem = problems[candidate.solution.problem_id]
+            fate, chain = admit(chains, problem, candidate)
+            counts[fate] += 1
+            if chain is not None:
+                kept.append(_trace(problem, candidate, source, chain))
+        fates[source] = dict(sorted(counts.items()))
+    return kept, fates
 
 
 def admit(chains: Sequence[str], problem: Problem, candidate: Candidate) -> tuple[str, str | None]:
@@ -133,25 +130,6 @@ def admit(chains: Sequence[str], problem: Problem, candidate: Candidate) -> tupl
     return fate, None
 
 
-def right_solutions(problems: Mapping[str, Problem], graded: Iterable[tuple[Solution, Grade]]) -> list[Demonstration]:
-    """The distinct right solutions: a verifier trained on its policy's own, beside traces, stays that policy."""
-    rows: dict[str, Demonstration] = {}
-    for solution, grade in graded:
-        if known_label(grade):
-            row_id = stable_id("right solution", solution.problem_id, solution.text)
-            rows.setdefault(
-                row_id,
-                Demonstration(
-                    id=row_id,
-                    problem_id=solution.problem_id,
-                    question=problems[solution.problem_id].question,
-                    solution=solution.text,
-                    style=solution.policy,
-                ),
-            )
-    return list(rows.values())
-
-
 def _labelled(candidates: Iterable[Candidate], ledger: Counter[str]) -> Iterable[Candidate]:
     """The distinct candidates whose grade is a label."""
     seen: set[tuple[str, str]] = set()
@@ -168,21 +146,19 @@ def _labelled(candidates: Iterable[Candidate], ledger: Counter[str]) -> Iterable
 
 
 def _couples(
-    traces: Iterable[VerificationTrace], kinds: Mapping[str, str], section: Traces, seed: int
+    traces: Iterable[VerificationTrace], section: Traces, seed: int
 ) -> list[tuple[VerificationTrace, VerificationTrace]]:
     """A Yes and a No that nothing but their content tells apart, `per_problem` traces of a problem at most.
 
     Sampled candidates first, then written ones; within those by a seeded hash, so that a new candidate does not move
     the others.
     """
-    groups: dict[tuple[str, str, str, str], tuple[list[VerificationTrace], list[VerificationTrace]]] = defaultdict(
-        lambda: ([], [])
-    )
+    groups: dict[tuple[str, ...], dict[bool, list[VerificationTrace]]] = defaultdict(lambda: {True: [], False: []})
     for trace in sorted(traces, key=lambda trace: _order(trace, seed)):
-        yes, no = groups[trace.problem_id, trace.origin, trace.layout, kinds[trace.id]]
-        (yes if trace.label else no).append(trace)
-    couples = [couple for yes, no in groups.values() for couple in zip(yes, no, strict=False)]
-    couples.sort(key=lambda couple: (kinds[couple[0].id] == "written", _order(couple[0], seed)))
+        kind = kind_of(trace.candidate_from.policy)
+        groups[trace.problem_id, trace.origin, trace.layout, kind][trace.label].append(trace)
+    couples = [couple for group in groups.values() for couple in zip(group[True], group[False], strict=False)]
+    couples.sort(key=lambda couple: (kind_of(couple[0].candidate_from.policy) == "written", _order(couple[0], seed)))
     taken: Counter[str] = Counter()
     chosen = []
     for couple in couples:
@@ -196,7 +172,7 @@ def _order(trace: VerificationTrace, seed: int) -> str:
     return stable_id("trace order", seed, trace.id)
 
 
-def _trace(problem: Problem, candidate: Candidate, look: str, source: str, chain: str) -> VerificationTrace:
+def _trace(problem: Problem, candidate: Candidate, source: str, chain: str) -> VerificationTrace:
     return VerificationTrace(
         id=stable_id("trace", source, candidate.solution.id),
         problem_id=problem.id,
@@ -207,5 +183,5 @@ def _trace(problem: Problem, candidate: Candidate, look: str, source: str, chain
         chain=chain,
         label=known_label(candidate.grade) is True,
         origin=source,
-        layout=look,
+        layout=layout(candidate.solution.text),
     )

@@ -14,7 +14,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from proofline.tracking import Run
 
 CHANGE = "logps/chosen_change"
-"""How much likelier the chosen solutions are than under the starting policy: nats a solution, mean since the last log."""
+"""How much likelier the chosen solutions are than under the starting policy: nats a solution, since the last log."""
 LAST_SHARE = 0.25
 """Share of the logged points, at the end, whose mean is judged: one batch says little."""
 LENGTHS = (0.8, 1.25)
@@ -60,8 +60,8 @@ def warnings(changes: list[float], length_ratio: float) -> list[str]:
     last = changes[-max(1, round(LAST_SHARE * len(changes))) :]
     if last and sum(last) < 0:
         found.append(
-            f"the chosen solutions became less likely, by {-sum(last) / len(last):.2f} nats each: raise dpo.sft_weight, "
-            "or lower dpo.learning_rate or dpo.beta's inverse."
+            f"the chosen solutions became less likely, by {-sum(last) / len(last):.2f} nats each: raise "
+            "dpo.sft_weight, or lower dpo.learning_rate."
         )
     if length_ratio and not LENGTHS[0] <= length_ratio <= LENGTHS[1]:
         found.append(
