@@ -116,11 +116,11 @@ def test_zipped_digits_are_no_numbers() -> None:
 @pytest.mark.parametrize(
     ("candidate", "look"),
     [
-        ("Bought: 3*12=36\nNow: 14+36=50\n#### 50", "2 steps, 32 characters"),
-        ("Bought: 3*12=34\nNow: 14+34=48\n#### 48", "2 steps, 32 characters"),
-        ("14+3*12=50\n#### 50", "1 nested, 16 characters"),
-        ("#### 50", "0 steps, 8 characters"),
-        ("3x: -27+45=18\nx: 18/3=6\n\\boxed{6}", "2 steps, 32 characters"),
+        ("Bought: 3*12=36\nNow: 14+36=50\n#### 50", "2 steps in 32 characters"),
+        ("Bought: 3*12=34\nNow: 14+34=48\n#### 48", "2 steps in 32 characters"),
+        ("14+3*12=50\n#### 50", "1 nested in 16 characters"),
+        ("#### 50", "0 steps in 8 characters"),
+        ("3x: -27+45=18\nx: 18/3=6\n\\boxed{6}", "2 steps in 32 characters"),
     ],
 )
 def test_layouts(candidate: str, look: str) -> None:

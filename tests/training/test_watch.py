@@ -53,9 +53,10 @@ def test_lengths_that_tell_which_side_is_right_are_told(tiny_policy: Path, tmp_p
         ([0.1, 0.2, 0.3, 0.4], 1.0, 0),
         ([-5.0, -5.0, -5.0, 0.4], 1.0, 0),
         ([0.1, 0.2, 0.3, -0.4], 1.0, 1),
-        ([-0.1], 0.5, 2),
+        ([-0.2], 0.5, 2),
         ([], 1.3, 1),
         ([0.0], 1.25, 0),
+        ([-1e-5], 1.0, 0),
     ],
 )
 def test_warnings(changes: list[float], ratio: float, told: int) -> None:

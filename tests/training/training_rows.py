@@ -90,7 +90,7 @@ def some_traces(count: int = 32) -> list[VerificationTrace]:
         VerificationTrace(
             id=row.id, problem_id=row.problem_id, solution_id="s", question=row.question, candidate=row.solution,
             chain=f"{row.solution}\nVerification: Is the answer correct (Yes/No)? Yes", label=True, origin="program",
-            candidate_from=origin("s", row), layout="1 steps, 32 characters",
+            candidate_from=origin("s", row), layout="1 steps in 32 characters",
         )
         for row in some_demonstrations(count)
     ]  # fmt: skip

@@ -21,11 +21,11 @@ _OPERATION = re.compile(r"(?<=[\d)])\s*(?:[-+*/]|mod)")
 
 
 def layout(candidate: str) -> str:
-    """`3 steps, 64 characters`: equations, whether one of them holds several operations, and length to within 20%."""
+    """`3 steps in 64 characters`: equations, whether one of them holds several operations, and length to within 20%."""
     equations = find_equations(candidate)
     nested = any(len(_OPERATION.findall(equation.left)) > 1 for equation in equations)
     length = round(2 ** (round(2 * math.log2(max(1, len(candidate)))) / 2))
-    return f"{len(equations)} {'nested' if nested else 'steps'}, {length} characters"
+    return f"{len(equations)} {'nested' if nested else 'steps'} in {length} characters"
 
 
 def by_layout(rows: Sequence[tuple[str, bool]]) -> dict[str, dict[str, int]]:

@@ -85,8 +85,9 @@ def build_traces(
         "by_candidate": dict(Counter(trace.candidate_from.policy for trace in traces)),
         "label_by_layout": {
             "of_candidates": independence(of_candidates, seed),
-            "of_traces": {**independence(of_traces, seed), "layouts": by_layout(of_traces)},
+            "of_traces": independence(of_traces, seed),
         },
+        "layouts": by_layout(of_traces),
     }
 
 

@@ -17,6 +17,8 @@ CHANGE = "logps/chosen_change"
 """How much likelier the chosen solutions are than under the starting policy: nats a solution, since the last log."""
 LAST_SHARE = 0.25
 """Share of the logged points, at the end, whose mean is judged: one batch says little."""
+FALL_NATS = 0.1
+"""A mean fall of less than this is no news: one step's rounding."""
 LENGTHS = (0.8, 1.25)
 """Chosen tokens over rejected tokens: outside of it, which is longer nearly tells which is right."""
 
@@ -58,7 +60,7 @@ def warnings(changes: list[float], length_ratio: float) -> list[str]:
     """What is to be told of a training with these changes, in order, on pairs with this ratio of lengths."""
     found = []
     last = changes[-max(1, round(LAST_SHARE * len(changes))) :]
-    if last and sum(last) < 0:
+    if last and sum(last) / len(last) < -FALL_NATS:
         found.append(
             f"the chosen solutions became less likely, by {-sum(last) / len(last):.2f} nats each: raise "
             "dpo.sft_weight, or lower dpo.learning_rate."
