@@ -35,7 +35,7 @@ def main() -> None:
         writer = partial(
             writer_of, section=params.traces.writing, prompts=params.prompts, seed=params.seed, environment=environment
         )
-        writers = {source: writer(source) for source in params.traces.sources}
+        writers: dict[str, Write] = {source: writer(source) for source in params.traces.sources}
         traces, ledger = build_traces(problems, candidates, writers, params.traces, params.seed)
         write_records("data/traces.jsonl", traces)
         solutions = right_solutions(problems, [*own, *others])

@@ -128,7 +128,7 @@ def find(root: Path, paths: Iterable[str], kind: type[R], row_id: str) -> R:
     found = {}
     for row in rows(root, paths, kind):
         if row.id == row_id:
-            return row  # type: ignore[no-any-return]
+            return row
         if row.id.startswith(row_id):
             found[row.id] = row
     if len(found) == 1:

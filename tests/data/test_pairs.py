@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import isnan, nan
 
 import pytest
+from graded_rows import PROBLEM, grade, solution
 from hypothesis import given
 from hypothesis import strategies as st
-from rows import PROBLEM, grade, solution
 
 from proofline.config.schema import Pairs
 from proofline.data.pairs import PairingError, build_pairs

@@ -9,9 +9,9 @@ from math import isnan
 from random import Random
 
 import pytest
+from graded_rows import PROBLEM, grade, solution
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rows import PROBLEM, grade, solution
 
 from proofline.config.schema import Traces
 from proofline.data.candidates import Candidate, length_drift, right_solutions, written_candidates
@@ -225,22 +225,25 @@ RIGHT_ANYWAY = Problem(
 )  # fmt: skip
 
 
-def test_corrupted_copies_are_graded_like_every_candidate() -> None:
+@pytest.mark.parametrize(("solution_", "some_right"), [(RIGHT_ANYWAY.solution, True), ("3+2=5\n#### 5", False)])
+def test_corrupted_copies_are_graded_like_every_candidate(solution_: str, some_right: bool) -> None:
     """A slip where the answer does not come from leaves the copy right (MR-GSM8K#1): it is never a No."""
+    problems = {"b": RIGHT_ANYWAY.model_copy(update={"solution": solution_}), "p": PROBLEM}
     demonstration = Demonstration(
-        id="d", problem_id="b", question=RIGHT_ANYWAY.question, solution=RIGHT_ANYWAY.solution, style="reference"
+        id="d", problem_id="b", question=RIGHT_ANYWAY.question, solution=solution_, style="reference"
     )
-    rows = written_candidates({"b": RIGHT_ANYWAY}, [demonstration], 60, seed=0)
-    grades = grade_all(rows, {"b": RIGHT_ANYWAY}, workers=1)
-    right = {
-        row.id for row, g in zip(rows, grades, strict=True) if g.verdict == "correct" and row.policy == "corrupted"
-    }
-    assert right, "the copies that keep the right answer"
+    rows = written_candidates(problems, [demonstration], 60, seed=0)
+    rows += [solution(0, RIGHT), solution(1, WRONG)]
+    grades = grade_all(rows, problems, workers=1)
+    copies = {row.id: g for row, g in zip(rows, grades, strict=True) if row.policy == "corrupted"}
+    right = {row_id for row_id, g in copies.items() if g.verdict == "correct"}
+    assert len(copies) > 5
+    assert bool(right) == some_right
     candidates = [Candidate(row, g) for row, g in zip(rows, grades, strict=True)]
-    everything = section(per_problem=100)
-    traces, _ = build_traces({"b": RIGHT_ANYWAY}, candidates, {"program": program}, everything, seed=0)
+    traces, _ = build_traces(problems, candidates, {"program": program}, section(per_problem=100), seed=0)
+    assert traces
     assert not [trace for trace in traces if trace.solution_id in right and not trace.label]
-    assert [trace for trace in traces if not trace.label]
+    assert all(trace.label == (trace.candidate_from.grade.verdict == "correct") for trace in traces)
 
 
 def test_no_copies_no_demonstrations() -> None:

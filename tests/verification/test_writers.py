@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,10 +10,7 @@ from threading import Lock, Thread
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
-
-from rows import PROBLEM, grade, solution
+from graded_rows import PROBLEM, grade, solution
 
 from proofline.config.schema import Prompts, Traces, Writing
 from proofline.data.candidates import Candidate

@@ -39,10 +39,10 @@ def ask_teacher(url: str, asked: Sequence[Asked], section: Writing, run_seed: in
     from openai import OpenAI, OpenAIError
 
     client = OpenAI(base_url=url, api_key=os.environ.get("OPENAI_API_KEY", "none"), max_retries=RETRIES)
-    tasks = [(row, attempt) for row in asked for attempt in range(section.attempts)]
+    tasks = [(row, sample_seed(run_seed, row.solution_id, k)) for row in asked for k in range(section.attempts)]
     pool = ThreadPoolExecutor(AT_ONCE)
     try:
-        texts = list(pool.map(lambda task: _ask(client, *task, section, run_seed), tasks))
+        texts = list(pool.map(lambda task: _ask(client, section, *task), tasks))
     except OpenAIError as error:
         raise TeacherError(
             f"{url} did not write a verification with {section.teacher} ({type(error).__name__}: {error}); check "
@@ -55,7 +55,7 @@ def ask_teacher(url: str, asked: Sequence[Asked], section: Writing, run_seed: in
     return [texts[at * each : (at + 1) * each] for at in range(len(asked))]
 
 
-def _ask(client: OpenAI, row: Asked, attempt: int, section: Writing, run_seed: int) -> str:
+def _ask(client: OpenAI, section: Writing, row: Asked, seed: int) -> str:
     content = INSTRUCTION.format(question=row.question, candidate=row.candidate)
     reply = client.chat.completions.create(
         model=section.teacher,
@@ -63,6 +63,6 @@ def _ask(client: OpenAI, row: Asked, attempt: int, section: Writing, run_seed: i
         temperature=section.temperature,
         top_p=section.top_p,
         max_tokens=section.max_new_tokens,
-        seed=sample_seed(run_seed, row.solution_id, attempt) % SEED_LIMIT,
+        seed=seed % SEED_LIMIT,
     )
     return (reply.choices[0].message.content or "") if reply.choices else ""
