@@ -118,3 +118,25 @@ def test_a_corrupted_copy_has_one_first_error_and_another_answer(seed: int) -> N
         slips = [equation for equation in find_equations(copy) if equation.value != equation.right]
         assert len(slips) <= 1, copy
     assert made >= 4
+
+
+@pytest.mark.parametrize(
+    "solution",
+    [
+        # The answer stands apart from one of the equations, before the words that follow from it.
+        "Books: 5*8=40\nCats: 3+2=5\nSo 40 books and 5 cats.\n#### 5",
+        "Cats: 3+2=5\nBooks: 5*8=40\nSo 5 cats and 40 books.\n\\boxed{5}",
+        "Books: 5*8=40 (40 in all)\nThe answer is 5, from 3+2=5 of the 40. #### 5",
+        "3+2=5\n#### 5\nNot asked: 5*8=40, so 40 books.",
+    ],
+)
+def test_a_copy_whose_answer_stays_is_no_corrupted_copy(solution: str) -> None:
+    """A slip where the answer does not come from leaves the solution right (MR-GSM8K#1)."""
+    question = "There are 5 shelves of 8 books, and 3 cats meet 2 more. How many cats are there?"
+    copies = [copy for seed in range(60) if (copy := corrupt(solution, question, Random(seed)))]
+    assert len(copies) > 20
+    assert not [copy for copy in copies if read_answer(copy).answer == "5"]
+
+
+def test_a_solution_that_states_no_answer_has_no_corrupted_copy() -> None:
+    assert corrupt("Books: 5*8=40\nSo 40 books.", "5 shelves of 8 books?", Random(0)) is None

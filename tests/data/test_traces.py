@@ -218,31 +218,31 @@ def test_traces_do_not_depend_on_the_order_of_the_candidates(many: tuple) -> Non
     assert moved == traces
 
 
-RIGHT_ANYWAY = Problem(
+TWO_THINGS = Problem(
     id="b", source="gsm8k", family="word", split="train", skeleton="s", answer="5",
     question="There are 5 shelves of 8 books, and 3 cats meet 2 more. How many cats are there?",
     solution="Books: 5*8=40\nCats: 3+2=5\nSo 40 books and 5 cats.\n#### 5",
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("solution_", "some_right"), [(RIGHT_ANYWAY.solution, True), ("3+2=5\n#### 5", False)])
-def test_corrupted_copies_are_graded_like_every_candidate(solution_: str, some_right: bool) -> None:
-    """A slip where the answer does not come from leaves the copy right (MR-GSM8K#1): it is never a No."""
-    problems = {"b": RIGHT_ANYWAY.model_copy(update={"solution": solution_}), "p": PROBLEM}
+@pytest.mark.parametrize("policy", ["corrupted", "sft"])
+def test_corrupted_copies_are_graded_like_every_candidate(policy: str) -> None:
+    """A copy that is right all the same (MR-GSM8K#1) is never a No, whoever wrote it."""
+    problems = {"b": TWO_THINGS, "p": PROBLEM}
+    slipped = TWO_THINGS.solution.replace("40", "41")
     demonstration = Demonstration(
-        id="d", problem_id="b", question=RIGHT_ANYWAY.question, solution=solution_, style="reference"
+        id="d", problem_id="b", question=TWO_THINGS.question, solution=TWO_THINGS.solution, style="reference"
     )
     rows = written_candidates(problems, [demonstration], 60, seed=0)
-    rows += [solution(0, RIGHT), solution(1, WRONG)]
+    rows += [solution(0, RIGHT), solution(1, WRONG), solution(2, slipped, problem_id="b", policy=policy)]
     grades = grade_all(rows, problems, workers=1)
-    copies = {row.id: g for row, g in zip(rows, grades, strict=True) if row.policy == "corrupted"}
-    right = {row_id for row_id, g in copies.items() if g.verdict == "correct"}
-    assert len(copies) > 5
-    assert bool(right) == some_right
-    candidates = [Candidate(row, g) for row, g in zip(rows, grades, strict=True)]
-    traces, _ = build_traces(problems, candidates, {"program": program}, section(per_problem=100), seed=0)
-    assert traces
-    assert not [trace for trace in traces if trace.solution_id in right and not trace.label]
+    made = [grade.verdict for row, grade in zip(rows, grades, strict=True) if row.policy == "corrupted"]
+    assert len(made) > 5
+    assert set(made[: len(made) - (policy == "corrupted")]) == {"wrong"}
+    candidates = [Candidate(row, grade) for row, grade in zip(rows, grades, strict=True)]
+    traces, ledger = build_traces(problems, candidates, {"program": program}, section(per_problem=100), seed=0)
+    assert "s2" not in {trace.solution_id for trace in traces}
+    assert ledger["chains"]["program"]["dropped_against_grade"] >= 1
     assert all(trace.label == (trace.candidate_from.grade.verdict == "correct") for trace in traces)
 
 

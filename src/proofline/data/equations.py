@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
 
+from proofline.answers import read_answer
 from proofline.data.arithmetic import NUMBER, Side, compute, find_chains
 
 _OTHER_SCALE = re.compile(r"\s*(?:(?:dozens?|hundreds?|thousands?|millions?|billions?|cents?|percent)\b|¢)")
@@ -104,10 +105,10 @@ def _percent(left: Side, right: Side) -> tuple[str, Fraction]:
 
 
 def corrupt(solution: str, question: str, rng: Random, attempts: int = 8) -> str | None:
-    """A wrong copy of a right solution: one equation is broken and every later one follows from it.
+    """A wrong copy of a right solution: one equation is broken and all that comes later follows from it.
 
-    Breaks are a slip (the result is off by 1, 2 or 10) or a wrong operand (another number of the question).
-    Returns None where `attempts` draws gave no wrong copy with whole, non-negative numbers.
+    Breaks are a slip (the result is off by 1, 2 or 10) or a wrong operand (another number of the question). Returns
+    None where `attempts` draws gave no copy with whole, non-negative numbers that states another answer.
     """
     for _ in range(attempts):
         copy = _corrupt_once(solution, question, rng)
@@ -125,12 +126,15 @@ def _corrupt_once(solution: str, question: str, rng: Random) -> str | None:
     changed: dict[str, str] = {}
     pieces: list[str] = []
     at = 0
+
+    def follow(text: str) -> str:
+        return re.sub(NUMBER, lambda m: changed.get(m[0], m[0]), text)
+
     for index, equation in enumerate(equations):
-        left = re.sub(NUMBER, lambda m: changed.get(m[0], m[0]), equation.left)
+        before, left = follow(solution[at : equation.start]), follow(equation.left)
         slip = index == broken and (not others or rng.random() < 0.6)
         if index == broken and not slip:
-            numbers = list(re.finditer(NUMBER, left))
-            where = rng.choice(numbers)
+            where = rng.choice(list(re.finditer(NUMBER, left)))
             left = left[: where.start()] + rng.choice(others) + left[where.end() :]
         value = compute(left)
         if value is None:
@@ -143,7 +147,7 @@ def _corrupt_once(solution: str, question: str, rng: Random) -> str | None:
             changed[show(equation.right)] = show(value)
         elif index == broken:
             return None
-        pieces += [solution[at : equation.start], f"{left}={show(value)}"]
+        pieces += [before, f"{left}={show(value)}"]
         at = equation.end
-    tail = re.sub(NUMBER, lambda m: changed.get(m[0], m[0]), solution[at:])
-    return "".join([*pieces, tail]) if tail != solution[at:] else None
+    copy = "".join([*pieces, follow(solution[at:])])
+    return copy if read_answer(copy).answer not in (None, read_answer(solution).answer) else None
