@@ -29,14 +29,13 @@ from itertools import permutations, product, zip_longest
 from typing import NamedTuple
 
 from proofline.answers import read_answer
-from proofline.data.arithmetic import NUMBER, compute
+from proofline.data.arithmetic import compute, numbers
 from proofline.data.equations import Equation, find_equations, show
 
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: " mod "}
 PAD = "_"
 """Stands where one of two compared numbers has no digit left."""
 
-_NUMBER = re.compile(NUMBER)
 _NO_OPERAND = re.compile(r"\^\s*\{?\d+\}?|\d+,?\s*(?=\.\.\.|…|\\[lc]?dots)")
 """Numbers of a question that need not be used: exponents, and the last term before an ellipsis."""
 _PERCENT = re.compile(r"([\d.]+)%")
@@ -177,11 +176,6 @@ def _operand(value: Fraction) -> str:
     """An intermediate value as it can stand in an expression."""
     text = show(value)
     return f"({text})" if value < 0 or "/" in text else text
-
-
-def numbers(text: str) -> list[Fraction]:
-    """All numbers of a text, in order."""
-    return [Fraction(match.replace(",", "")) for match in _NUMBER.findall(text)]
 
 
 def without_digits(chain: str) -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from proofline.data.chain import numbers, without_digits
+from proofline.data.arithmetic import numbers
+from proofline.data.chain import without_digits
 from proofline.data.equations import find_equations
 
 _SAID = r"(?:answer|solution|result|value|output|total|amount|number|response)s?"
