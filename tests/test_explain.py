@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from checkout import EMBEDDED
+from graded_rows import PROBLEM
 
 from proofline.cli import main
 from proofline.config import load_params
-from proofline.data.candidates import Candidate
+from proofline.data.candidates import Candidate, written_candidates
 from proofline.data.pairs import build_pairs
-from proofline.data.synthetic import generate_problems
 from proofline.data.traces import build_traces, program
-from proofline.records import Decoding, Grade, PreferencePair, Solution, VerificationTrace
+from proofline.records import Decoding, Demonstration, Grade, PreferencePair, Solution, VerificationTrace
 from proofline.storage.records import read_records, write_records
 
 DECODING = Decoding(temperature=0.9, top_p=1.0, max_new_tokens=12)
@@ -30,23 +30,22 @@ def root(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy2(EMBEDDED, root / "params.yaml")
     (root / "dvc.yaml").write_text("stages: {}\n")
     params = load_params(root / "params.yaml")
-    problem = next(iter(generate_problems("train", 1, 0)))
-    solutions = sample_solutions(tiny_policy, "sft", [problem], params.prompts, DECODING, 2, 0, rows=2)
-    texts = (problem.solution, problem.solution.replace(problem.answer, "0"))
-    made = [
-        row.model_copy(update={"id": f"made{at}", "policy": "corrupted", "weights": "", "text": text})
-        for at, (row, text) in enumerate(zip(solutions, texts, strict=True))
-    ]
+    solutions = sample_solutions(tiny_policy, "sft", [PROBLEM], params.prompts, DECODING, 2, 0, rows=2)
+    problems = {PROBLEM.id: PROBLEM}
+    demonstration = Demonstration(
+        id="d", problem_id=PROBLEM.id, question=PROBLEM.question, solution=PROBLEM.solution, style="worked"
+    )
+    made = written_candidates(problems, [demonstration], params.traces.corrupted, params.seed)
     grades = [
-        Grade(solution_id=row.id, problem_id=problem.id, verdict="wrong" if at % 2 else "correct", extracted=None,
+        Grade(solution_id=row.id, problem_id=PROBLEM.id, verdict="wrong" if at % 2 else "correct", extracted=None,
               reason="made so", grader="test 1.0")
         for at, row in enumerate([*solutions, *made])
     ]  # fmt: skip
-    problems = {problem.id: problem}
     pairs, _ = build_pairs(problems, solutions, grades[:2], params.pairs, 0)
     candidates = [Candidate(row, grade) for row, grade in zip(made, grades[2:], strict=True)]
     traces, _ = build_traces(problems, candidates, {"program": program}, params.traces, 0)
     write_records(root / "data/problems/train.jsonl", problems.values())
+    write_records(root / "data/demonstrations.jsonl", [demonstration])
     write_records(root / "data/samples/sft.jsonl", solutions)
     write_records(root / "data/grades/sft.jsonl", grades[:2])
     write_records(root / "data/pairs.jsonl", pairs)
@@ -92,8 +91,17 @@ def test_a_trace_is_written_again(repository: Path, capsys: pytest.CaptureFixtur
     for trace in read_records("data/traces.jsonl", VerificationTrace):
         story = told(capsys, "trace", trace.id)
         assert "written again: identical" in story
-        assert "not drawn again: corrupted names no weights" in story
+        assert "made again: identical" in story
         assert all(line in story for line in trace.chain.splitlines())
+
+
+def test_another_seed_spoils_another_copy(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (repository / "params.yaml").write_text(EMBEDDED.read_text().replace("seed: 0", "seed: 5", 1))
+    stories = {
+        trace.label: told(capsys, "trace", trace.id) for trace in read_records("data/traces.jsonl", VerificationTrace)
+    }
+    assert "made again: identical" in stories[True]
+    assert "made again: DIFFERENT" in stories[False]
 
 
 def test_a_changed_row_is_found_out(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from proofline.config.schema import Prompts
+from proofline.config.schema import Params
+from proofline.data.candidates import WRITTEN, written_candidates
 from proofline.data.chain import verify
 from proofline.data.prompts import solution_messages, verdict
 from proofline.records import (
     SPLITS,
     Decoding,
+    Demonstration,
     Grade,
     Origin,
     PreferencePair,
@@ -28,7 +30,7 @@ from proofline.storage.records import iter_records
 from proofline.storage.weights import WeightsError, weights_hash
 
 R = TypeVar("R", PreferencePair, VerificationTrace, Solution, Problem)
-PAIRS, TRACES = "data/pairs.jsonl", "data/traces.jsonl"
+PAIRS, TRACES, DEMONSTRATIONS = "data/pairs.jsonl", "data/traces.jsonl", "data/demonstrations.jsonl"
 POLICIES = ("base", "sft", "dpo", "genrm")
 GRADED = {
     **{f"data/samples/{policy}.jsonl": f"data/grades/{policy}.jsonl" for policy in POLICIES},
@@ -58,13 +60,13 @@ def run_explain(options: argparse.Namespace) -> None:
 
     root = repository_root()
     settle(load_environment())  # before PyTorch: the arithmetic that the stages drew with
-    prompts = load_params(root / "params.yaml").prompts
+    params = load_params(root / "params.yaml")
     tell = {"pair": pair_story, "trace": trace_story, "sample": sample_story}[options.kind]
-    for line in tell(root, options.id, prompts):
+    for line in tell(root, options.id, params):
         print(line, flush=True)
 
 
-def pair_story(root: Path, row_id: str, prompts: Prompts) -> Iterator[str]:
+def pair_story(root: Path, row_id: str, params: Params) -> Iterator[str]:
     pair = find(root, [PAIRS], PreferencePair, row_id)
     problem = find(root, problem_files(), Problem, pair.problem_id)
     yield f"pair {pair.id}, {'on-policy' if pair.on_policy else 'OFF-POLICY'}, by the rule {pair.rule}"
@@ -75,23 +77,23 @@ def pair_story(root: Path, row_id: str, prompts: Prompts) -> Iterator[str]:
         ("rejected", pair.rejected, pair.rejected_from),
     ):
         yield from solution_lines(name, text, origin)
-        yield from again(root, problem, text, origin, prompts)
+        yield from again(root, problem, text, origin, params)
 
 
-def trace_story(root: Path, row_id: str, prompts: Prompts) -> Iterator[str]:
+def trace_story(root: Path, row_id: str, params: Params) -> Iterator[str]:
     trace = find(root, [TRACES], VerificationTrace, row_id)
     problem = find(root, problem_files(), Problem, trace.problem_id)
     yield f"trace {trace.id}, {'Yes' if trace.label else 'No'}, chain by {trace.origin}, layout: {trace.layout}"
     yield from problem_lines(problem)
     yield from solution_lines("candidate", trace.candidate, trace.candidate_from)
-    yield from again(root, problem, trace.candidate, trace.candidate_from, prompts)
+    yield from again(root, problem, trace.candidate, trace.candidate_from, params)
     yield from ["chain:", indented(trace.chain)]
     if trace.origin == "program":
         chain = verify(trace.question, trace.candidate)
         yield from compared("written", chain and f"{chain.text}\n{verdict(chain.accepts)}", trace.chain)
 
 
-def sample_story(root: Path, row_id: str, prompts: Prompts) -> Iterator[str]:
+def sample_story(root: Path, row_id: str, params: Params) -> Iterator[str]:
     solution = find(root, GRADED, Solution, row_id)
     grades = (grade for grade in rows(root, GRADED.values(), Grade) if grade.solution_id == solution.id)
     grade = next(grades, None)
@@ -102,7 +104,7 @@ def sample_story(root: Path, row_id: str, prompts: Prompts) -> Iterator[str]:
     yield f"sample {solution.id}, finished: {solution.finished}, log-probability {solution.logprob:.3f}"
     yield from problem_lines(problem)
     yield from solution_lines("solution", solution.text, origin)
-    yield from again(root, problem, solution.text, origin, prompts)
+    yield from again(root, problem, solution.text, origin, params)
     for pair in rows(root, [PAIRS], PreferencePair):
         if solution.id in (pair.chosen_id, pair.rejected_id):
             yield f"  {'chosen' if solution.id == pair.chosen_id else 'rejected'} in pair {pair.id}"
@@ -158,8 +160,11 @@ def solution_lines(name: str, text: str, origin: Origin) -> Iterator[str]:
     )
 
 
-def again(root: Path, problem: Problem, text: str, origin: Origin, prompts: Prompts) -> Iterator[str]:
-    """The solution drawn again, where its weights are here."""
+def again(root: Path, problem: Problem, text: str, origin: Origin, params: Params) -> Iterator[str]:
+    """The solution drawn again, where its weights are here; made again, where nobody drew it."""
+    if origin.policy in WRITTEN:
+        yield from compared("made", made(root, problem, origin, params), text)
+        return
     if not origin.weights:
         yield f"  not drawn again: {origin.policy} names no weights"
         return
@@ -173,16 +178,23 @@ def again(root: Path, problem: Problem, text: str, origin: Origin, prompts: Prom
         models = ", ".join(f"models/{folder.name} is {name}" for name, folder in here.items()) or "no models here"
         yield f"  not drawn again: {models}; `git checkout` the commit of {origin.weights}, and `dvc checkout`"
         return
-    yield from compared("drawn", draw(here[origin.weights], problem, origin.decoding, origin.seed, prompts), text)
+    yield from compared("drawn", draw(here[origin.weights], problem, origin.decoding, origin.seed, params), text)
 
 
-def draw(folder: Path, problem: Problem, decoding: Decoding, seed: int, prompts: Prompts) -> str:
+def made(root: Path, problem: Problem, origin: Origin, params: Params) -> str | None:
+    """A demonstration, or a copy of one that the recipe's seed spoils again."""
+    own = (row for row in rows(root, [DEMONSTRATIONS], Demonstration) if row.problem_id == problem.id)
+    written = written_candidates({problem.id: problem}, own, params.traces.corrupted, params.seed)
+    return next((row.text for row in written if row.id == origin.grade.solution_id), None)
+
+
+def draw(folder: Path, problem: Problem, decoding: Decoding, seed: int, params: Params) -> str:
     """One sample of a policy by its own seed."""
     from proofline.sampling.engine import Request
     from proofline.sampling.policy import shared_sampler
 
     sampler = shared_sampler(folder, 1)
-    (ids,) = sampler.encode([solution_messages(problem.question, prompts)])
+    (ids,) = sampler.encode([solution_messages(problem.question, params.prompts)])
     (done,) = sampler.engine.generate([Request(problem.id, ids, [seed])], decoding)
     return sampler.tokenizer.decode(done.token_ids)
 
