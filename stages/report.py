@@ -23,7 +23,7 @@ from proofline.storage.records import read_records
 from proofline.tracking import track
 
 REPORTS = Path("reports")
-DATASETS = ("data/demonstrations.jsonl", "data/pairs.jsonl", "data/traces.jsonl")
+DATASETS = ("data/demonstrations.jsonl", "data/pairs.jsonl", "data/traces.jsonl", "data/right_solutions.jsonl")
 
 
 def main() -> None:
