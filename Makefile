@@ -25,7 +25,7 @@ lint: setup
 	mypy
 
 test: lint
-	pytest
+	pytest --numprocesses auto --dist loadfile
 
 # For the authors: README, its pictures and the manifest are those of the committed lock, whatever lies here.
 committed: setup

@@ -73,7 +73,7 @@ model, tokenizer = AutoModelForCausalLM.from_pretrained(base), AutoTokenizer.fro
 data = datasets.load_dataset("json", data_files=rows, cache_dir=f"{work}/cache", split="train").map(
     lambda row: {"prompt": [{"role": "user", "content": row["question"]}],
                  "completion": [{"role": "assistant", "content": row["solution"]}]})
-arguments = SFTConfig(output_dir=f"{work}/plain", per_device_train_batch_size=32, num_train_epochs=2, bf16=True,
+arguments = SFTConfig(output_dir=f"{work}/plain", per_device_train_batch_size=32, num_train_epochs=2, bf16=False,
                       use_cpu=True, report_to="none", save_strategy="no")
 SFTTrainer(model=model, processing_class=tokenizer, args=arguments,
            train_dataset=data.select_columns(["prompt", "completion"]), callbacks=[FirstStep()]).train()

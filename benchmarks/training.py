@@ -5,11 +5,12 @@
 Stock is what TRL's documentation shows: a trainer on the model's path and chat rows, the recipe's numbers in its
 arguments, TRL's defaults for everything else (activation checkpointing, shuffled rows, logging every 10 steps; DPO with
 its second model). Its micro-batch is the whole batch. Every run has a
-process of its own, and imports are over before a clock starts. A token counts if it is not padding. `loop` is the
+process of its own, and imports are over before a clock starts; ours keeps to the instructions and the waiting threads
+of a stage, stock takes PyTorch's defaults. A token counts if it is not padding. `loop` is the
 trainer's `train()`; `stage` is the whole function: loading, tokenising, reference, training, export.
 
 The curves: a third run has stock TRL's loop and settings but our tokens in our order, so that its losses at each step
-must be ours to within bf16's rounding. (The stock script's own rows come in another order, and its chat template
+must be ours to within rounding. (The stock script's own rows come in another order, and its chat template
 adds a line break behind each completion.)
 """
 
@@ -30,13 +31,14 @@ from typing import Any
 from report import table, write_result
 
 from proofline.base.source import BUNDLED
-from proofline.config import load_params
+from proofline.config import load_environment, load_params
 from proofline.config.schema import Params
 from proofline.data.chain import verify
 from proofline.data.demonstrations import write_demonstrations
 from proofline.data.equations import corrupt
 from proofline.data.prompts import solution_messages, verdict, verification_messages
 from proofline.data.synthetic import generate_problems
+from proofline.launch.instructions import settle
 from proofline.records import Decoding, Grade, Origin, PreferencePair, Problem, Verdict, VerificationTrace
 from proofline.tracking import NullRun
 
@@ -137,9 +139,10 @@ def stock(name: str, rows: list[Any], recipe: Params, threads: int, out_dir: Pat
     settings: Any = {
         "output_dir": str(out_dir), "num_train_epochs": section.epochs, "learning_rate": section.learning_rate,
         "per_device_train_batch_size": section.batch_size, "lr_scheduler_type": "cosine_warmup_with_min_lr",
-        "lr_scheduler_kwargs": {"min_lr_rate": 0.1}, "warmup_steps": section.warmup_ratio, "bf16": True,
+        "lr_scheduler_kwargs": {"min_lr_rate": 0.1}, "warmup_steps": section.warmup_ratio,
         "weight_decay": section.weight_decay, "max_grad_norm": section.max_grad_norm, "max_length": section.max_length,
-        "seed": recipe.seed, "use_cpu": True, "report_to": "none", "save_strategy": "no", **chosen,
+        "bf16": section.precision == "bf16", "seed": recipe.seed, "use_cpu": True, "report_to": "none",
+        "save_strategy": "no", **chosen,
     }  # fmt: skip
     if ours:
         dataset, steps = our_dataset(name, rows, recipe, section)
@@ -212,6 +215,8 @@ def run_alone(contender: str, name: str, options: argparse.Namespace) -> dict[st
 
 def train_alone(contender: str, name: str, result: Path, options: argparse.Namespace) -> None:
     recipe, out_dir = load_params(), result.parent / "policy"
+    if contender == "proofline":
+        settle(load_environment(), section_of(name, recipe).precision)
     rows = make_rows(name, options.rows)
     if contender == "proofline":
         measured = proofline(name, rows, recipe, options.threads, out_dir)

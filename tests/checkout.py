@@ -17,6 +17,8 @@ from tempfile import TemporaryFile
 
 import psutil
 
+from proofline.launch.instructions import LIMITS, WAITING
+
 REPOSITORY = Path(__file__).parents[1]
 SHIPPED = ("embedded", "qwen2.5-0.5b-h100", "real-cpu", "smoke")
 """The profiles of the project; others in `profiles/` are a user's own."""
@@ -66,8 +68,10 @@ def commit(folder: Path) -> None:
 
 
 def clean_variables(**variables: str) -> dict[str, str]:
-    """A person's variables: not Python's path, and this Python's commands first (the settings: see conftest)."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    """A person's variables: not Python's path nor this process's arithmetic, and this Python's commands first (the
+    settings: see conftest)."""
+    ours = {"PYTHONPATH", *WAITING, *LIMITS["portable"]}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
     kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
     return kept | variables
 

@@ -23,7 +23,7 @@ for name in [name for name in os.environ if name.startswith(SETTINGS)]:
 os.environ["GIT_CONFIG_GLOBAL"] = os.devnull
 
 # Before anything imports PyTorch: the same arithmetic in this process as in those that stages start.
-from proofline.config.environment import Environment  # noqa: E402
+from proofline.config.environment import Environment, all_cores  # noqa: E402
 from proofline.launch.instructions import settle  # noqa: E402
 
 settle(Environment())
@@ -31,6 +31,11 @@ settle(Environment())
 # On a busy machine an example takes as long as it takes: that says nothing about the code.
 settings.register_profile("proofline", deadline=None)
 settings.load_profile("proofline")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests of servers and killed processes wait for much of their time."""
+    return min(all_cores() + 1, 8)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -107,26 +107,33 @@ def run_check(options: argparse.Namespace) -> None:
         )
     for edit in edits:
         print(f"  edited {edit}")
-    show_processor(params, environment)
+    show_processor(params, environment, root)
     print("execution:")
     for name, value in environment:
         print(f"  {name}: {value}")
 
 
-def show_processor(params: Params, environment: Environment) -> None:
-    """What computes here, and whether it has instructions for the recipe's number formats. Raises SlowFormatError."""
-    from proofline.config.processor import cpu_model, instruction_sets
-    from proofline.launch.instructions import settle
-    from proofline.launch.probe import gflops, refuse_slow_format
+def show_processor(params: Params, environment: Environment, root: Path) -> None:
+    """What computes here, how long the graph takes on it, and whether it has instructions for the recipe's formats.
 
-    formats = {getattr(params, section).precision for section in ("sft", "dpo", "genrm")}
-    for precision in formats:
-        settle(environment, precision)
+    Raises SlowFormatError where it has none.
+    """
+    from proofline.config.processor import cpu_model, instruction_sets
+    from proofline.launch.estimate import estimate
+    from proofline.launch.instructions import settle
+    from proofline.launch.probe import formats, gflops, refuse_slow_formats
+
+    settle(environment, formats(params)[0])
     print(f"processor: {cpu_model()} ({', '.join(instruction_sets()) or 'instruction sets unknown'})")
-    print(f"  {environment.threads} threads; one multiplies {gflops('fp32'):.0f} GFLOP/s in fp32, measured just now")
-    if environment.launcher != "ray" and not environment.slow_formats:  # a cluster's nodes are asked themselves
-        for precision in formats:
-            refuse_slow_format(precision)
+    fp32, threads = gflops("fp32"), environment.threads_each
+    print(f"  {threads} threads; one multiplies {fp32:.0f} GFLOP/s in fp32, measured just now")
+    if known := estimate(params, fp32, threads, root):
+        print(
+            f"  the whole graph takes about {known[0] / 60:.0f} minutes here, by the probe and its time on {known[1]}"
+        )
+    else:
+        print("  how long the graph takes is known for the bundled base on generated problems alone")
+    refuse_slow_formats(params, environment)
 
 
 def run_profile_use(options: argparse.Namespace) -> None:

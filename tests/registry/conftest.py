@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_repository import SmallRepository, commit, make_repository
+from small_repository import SmallRepository, commit, copied, make_repository
 
 from proofline.registry.store import open_registry
-from proofline.tracking.relocate import follow_artifacts
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +43,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Smal
 @pytest.fixture
 def repository(trained: SmallRepository, tmp_path: Path) -> SmallRepository:
     """A copy of it, to be changed."""
-    copy = SmallRepository(Path(shutil.copytree(trained.root, tmp_path / "repository", symlinks=True)))
-    follow_artifacts(copy.uri, copy.root / "mlartifacts")
-    return copy
+    return copied(trained, tmp_path)
 
 
 @pytest.fixture(scope="session")

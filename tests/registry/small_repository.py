@@ -22,6 +22,8 @@ from typing import Any
 
 from checkout import EMBEDDED
 
+from proofline.tracking.relocate import follow_artifacts
+
 REPOSITORY = Path(__file__).parents[2]
 
 TRAIN = """
@@ -195,6 +197,13 @@ def make_repository(root: Path, tiny_policy: Path, **variables: str) -> SmallRep
     (root / ".gitignore").write_text(IGNORED)
     commit(repository, "start")
     return repository
+
+
+def copied(repository: SmallRepository, folder: Path) -> SmallRepository:
+    """A copy of it below `folder`, to be changed."""
+    copy = SmallRepository(Path(shutil.copytree(repository.root, folder / "repository", symlinks=True)))
+    follow_artifacts(copy.uri, copy.root / "mlartifacts")
+    return copy
 
 
 def commit(repository: SmallRepository, message: str) -> None:

@@ -13,9 +13,9 @@ from small_repository import SmallRepository, clean_environment, free_port, mlfl
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=["sqlite", "server"])
-def clone(trained: SmallRepository, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SmallRepository]:
-    """A clone after `dvc pull`, and a store of its own: another database, or a server's."""
+@pytest.fixture
+def clone(trained: SmallRepository, tmp_path: Path) -> SmallRepository:
+    """A clone after `dvc pull`, without a store."""
     remote = tmp_path / "remote"
     shutil.copytree(trained.root / ".dvc" / "cache", remote)
     folder = tmp_path / "clone"
@@ -24,17 +24,27 @@ def clone(trained: SmallRepository, tmp_path: Path, request: pytest.FixtureReque
     clone.run("dvc", "remote", "add", "-d", "store", str(remote))
     clone.run("dvc", "pull", check=False)
     assert (folder / "models" / "dpo" / "model.safetensors").exists()
-    if request.param == "sqlite":
-        clone.variables["PROOFLINE_TRACKING_URI"] = f"sqlite:///{tmp_path}/elsewhere/other.db"
-        (tmp_path / "elsewhere").mkdir()
-        yield clone
-    else:
-        with mlflow_server(tmp_path / "server") as uri:
-            clone.variables["PROOFLINE_TRACKING_URI"] = uri
-            yield clone
+    return clone
 
 
-def test_a_clone_registers_lists_and_promotes_from_a_subfolder(clone: SmallRepository) -> None:
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    with mlflow_server(tmp_path / "server") as uri:
+        yield uri
+
+
+def test_a_clone_registers_from_a_subfolder_in_a_database_that_is_elsewhere(
+    clone: SmallRepository, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    clone.variables["PROOFLINE_TRACKING_URI"] = f"sqlite:///{tmp_path}/elsewhere/other.db"
+    assert clone.registry("register", "dpo", folder="docs").stdout == "models/dpo is version 1, the candidate\n"
+    assert clone.loads("models:/proofline-dpo@candidate").returncode == 0
+    assert not list(clone.root.rglob("mlflow.db"))
+
+
+def test_a_clone_registers_lists_and_promotes_from_a_subfolder(clone: SmallRepository, server: str) -> None:
+    clone.variables["PROOFLINE_TRACKING_URI"] = server
     assert clone.registry("register", "dpo", folder="docs").stdout == "models/dpo is version 1, the candidate\n"
     assert clone.registry("register", "dpo").stdout == "models/dpo is version 1, the candidate\n"
     clone.registry("promote", "dpo", folder="docs")

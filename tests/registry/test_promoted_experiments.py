@@ -6,14 +6,17 @@ import re
 from pathlib import Path
 
 import pytest
-from small_repository import SmallRepository
+from small_repository import SmallRepository, copied
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=[[], ["--temp"]], ids=["workspace", "temp"])
-def swept(repository: SmallRepository, request: pytest.FixtureRequest) -> SmallRepository:
+@pytest.fixture(scope="module", params=[[], ["--temp"]], ids=["workspace", "temp"])
+def swept(
+    trained: SmallRepository, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> SmallRepository:
     """After `dvc exp run -n hot -S seed=12`, in the workspace or in a folder that is gone afterwards."""
+    repository = copied(trained, tmp_path_factory.mktemp("swept"))
     changes = ["-S", "seed=12", "-S", "dpo.beta=0.2"]
     repository.run("dvc", "exp", "run", *request.param, "-n", "hot", *changes)
     return repository

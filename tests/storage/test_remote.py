@@ -64,6 +64,13 @@ def test_a_bucket_without_the_file_is_told_as_that(checkout: Path, bucket: str) 
     assert "PROOFLINE_DATA_ROOT" in told
 
 
+@pytest.mark.slow
+def test_a_bucket_that_does_not_exist_is_no_missing_file(checkout: Path, bucket: str) -> None:
+    told = prepare(checkout, "gs://shelv/sets", bucket)
+    assert told.startswith("prepare.py: there is no bucket gs://shelv, where gs://shelv/sets/gsm8k_train.jsonl.gz is ")
+    assert "PROOFLINE_DATA_ROOT" in told
+
+
 @pytest.mark.parametrize("path", ["s3://shelf/t.jsonl", "nosuch://shelf/t.jsonl"])
 def test_a_store_of_another_kind_is_told(path: str) -> None:
     with pytest.raises(ReadError, match=rf"{path} cannot be read: .*(s3fs|not known)"):

@@ -158,14 +158,16 @@ def test_a_newer_reproduction_waits_for_a_stage_that_is_ending(repository: Repos
     dvc.kill()
     dvc.wait()
     newer = start(repository)
-    wait_until(lambda: len(running(repository.root, "stage.py")) == 2)
-    time.sleep(2.0)
+    printed = ""
+    while f"waiting for process {stage.pid} on " not in printed:
+        line = newer.stdout.readline()
+        assert line, printed
+        printed += line
     assert not (repository.root / "out").exists()
     stage.resume()
-    printed, _ = newer.communicate(timeout=WAIT_SECONDS)
-    assert newer.returncode == 0, printed
-    assert f"waiting for process {stage.pid} on " in printed
-    assert [run.info.status for run in repository.runs()] == ["FAILED", "FINISHED"]
+    rest, _ = newer.communicate(timeout=WAIT_SECONDS)
+    assert newer.returncode == 0, printed + rest
+    wait_until(lambda: sorted(run.info.status for run in repository.runs()) == ["FAILED", "FINISHED"])
 
 
 def test_a_second_process_is_refused_by_the_name_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,9 +38,8 @@ def leave_runs(folder: Path, server: Server, names: Sequence[str] = ("train_dpo"
     for stage in stages:
         stage.wait_for_pause()
     server.kill()
-    for stage in stages:
+    for stage in stages:  # one after the other: they are listed as they ended
         stage.resume()
-    for stage in stages:
         status, errors = stage.end()
         assert status == 0
         assert "kept in" in errors

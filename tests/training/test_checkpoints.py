@@ -20,9 +20,10 @@ from proofline.training.execution import Execution
 FOUR_ROWS = Execution(threads=1, micro_batch=4)
 
 
-def in_a_process(*arguments: object, launcher: tuple[str, ...] = ()) -> int:
-    """Run trainings as a script; returns its exit status."""
-    command = [sys.executable, *launcher, training_rows.__file__, *map(str, arguments)]
+def in_processes(number: int, *arguments: object) -> int:
+    """Run trainings as a script, in so many processes; returns its exit status."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(number)] if number > 1 else []
+    command = [sys.executable, *torchrun, training_rows.__file__, *map(str, arguments)]
     return subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True).returncode
 
 
@@ -53,7 +54,7 @@ def test_killed_and_resumed_is_bit_identical_to_undisturbed(name: str, tiny_poli
     checkpoints = tmp_path / "checkpoints"
     training(name, tiny_policy)(0, tmp_path / "undisturbed", Recorded(), execution=FOUR_ROWS)
 
-    assert in_a_process(name, tiny_policy, tmp_path, 4, checkpoints, 3) == -signal.SIGKILL
+    assert in_processes(1, name, tiny_policy, tmp_path, 4, checkpoints, 3) == -signal.SIGKILL
     (saved,) = checkpoints.glob("*/*/checkpoint-*")
     assert saved.name == "checkpoint-2"
     assert not (tmp_path / name).exists()
@@ -71,8 +72,22 @@ def test_killed_and_resumed_is_bit_identical_to_undisturbed(name: str, tiny_poli
 
 @pytest.mark.slow
 def test_two_processes_take_the_same_steps_as_one(tiny_policy: Path, tmp_path: Path) -> None:
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    assert in_a_process("sft,dpo", tiny_policy, tmp_path / "two", 4, "", 0, launcher=torchrun) == 0
+    assert in_processes(2, "sft,dpo", tiny_policy, tmp_path / "two", 4, "", 0) == 0
     for name in ("sft", "dpo"):
         training(name, tiny_policy)(0, tmp_path / "one" / name, Recorded(), execution=FOUR_ROWS)
         assert weights_hash(tmp_path / "one" / name) == weights_hash(tmp_path / "two" / name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("killed", "resumed", "name"), [(2, 1, "sft"), (1, 2, "dpo")])
+def test_another_number_of_processes_takes_up_the_checkpoint_and_ends_with_the_same_bits(
+    killed: int, resumed: int, name: str, tiny_policy: Path, tmp_path: Path
+) -> None:
+    """Without ZeRO, each process holds all of the state; the random states of processes that are new decide nothing."""
+    training(name, tiny_policy)(0, tmp_path / "undisturbed", Recorded(), execution=FOUR_ROWS)
+    checkpoints = tmp_path / "checkpoints"
+    assert in_processes(killed, name, tiny_policy, tmp_path, 4, checkpoints, 3) != 0
+    (saved,) = checkpoints.glob("*/*/checkpoint-*/complete")
+    assert in_processes(resumed, name, tiny_policy, tmp_path, 4, checkpoints, 0) == 0
+    assert not saved.exists(), "it trained under another name, from its beginning"
+    assert weights_hash(tmp_path / name) == weights_hash(tmp_path / "undisturbed")

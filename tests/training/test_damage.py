@@ -129,20 +129,20 @@ def test_where_none_is_whole_training_starts_again(
     assert weights_hash(tmp_path / "sft") == undisturbed["sft"]
 
 
-@pytest.mark.parametrize(("zero_stage", "file"), [(0, "rng_state_1.pth"), (2, "*/*rank_1_mp_rank_00_optim_states.pt")])
 def test_what_any_of_several_processes_wrote_is_vouched_for(
-    zero_stage: int, file: str, tiny_policy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tiny_policy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    settings = Environment(launcher="accelerate", processes=2, zero_stage=zero_stage, restarts=0, threads=1)
-    execution = replace(FOUR_ROWS, zero_stage=zero_stage)
+    """Every process of ZeRO writes a part of the optimizer's state."""
+    settings = Environment(launcher="accelerate", processes=2, zero_stage=2, restarts=0, threads=1)
+    execution = replace(FOUR_ROWS, zero_stage=2)
     launch(partial(train_all, ["sft"], tiny_policy, tmp_path / "undisturbed", execution), NullRun(), settings)
 
-    execution = replace(keeping(tmp_path / "checkpoints"), zero_stage=zero_stage)
+    execution = replace(keeping(tmp_path / "checkpoints"), zero_stage=2)
     train = partial(train_all, ["sft"], tiny_policy, tmp_path / "resumed", execution)
     with pytest.raises(Stopped):
         launch(train, Stops(), settings)
     (newest,) = tmp_path.glob("checkpoints/*/*/checkpoint-3")
-    (damaged,) = newest.glob(file)
+    (damaged,) = newest.glob("*/*rank_1_mp_rank_00_optim_states.pt")
     damaged.unlink()
     launch(train, NullRun(), settings)
     assert f"{damaged.relative_to(newest)} missing" in capfd.readouterr().err

@@ -95,7 +95,7 @@ def test_what_is_exported_is_whole_and_tied_and_loads_by_itself(
     assert all(torch.isfinite(tensor).all() for tensor in load_file(folder / "model.safetensors").values())
 
 
-@pytest.mark.parametrize("zero_stage", [0, 1, 2, 3])
+@pytest.mark.parametrize("zero_stage", [0, 3])
 def test_killed_it_starts_again_by_itself_and_ends_with_the_same_weights(
     zero_stage: int, tiny_policy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

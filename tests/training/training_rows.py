@@ -22,7 +22,7 @@ from proofline.training.sft import train_sft
 PROMPTS = Prompts(solution="{question}", verification="{question}\nSolution:\n{candidate}\nVerify.")
 COMMON = {
     "epochs": 1.0, "learning_rate": 1e-3, "warmup_ratio": 0.0, "batch_size": 8, "max_length": 512,
-    "weight_decay": 0.0, "max_grad_norm": 1.0, "precision": "bf16",
+    "weight_decay": 0.0, "max_grad_norm": 1.0, "precision": "fp32",
     "fp8": {"emulate": True, "min_flops_share": 0.6}, "optimizer_state": "fp32", "activation_checkpointing": False,
 }  # fmt: skip
 SFT = Sft.model_validate(COMMON)

@@ -19,7 +19,7 @@ from typing import Any
 from proofline.certificate.manifest import WEIGHTS
 from proofline.certificate.show import as_markdown, summary
 from proofline.config.environment import load_environment, repository_root
-from proofline.registry.fetched import FetchError, fetch_version
+from proofline.registry.files import LostError, fetch
 from proofline.registry.store import open_registry
 from proofline.tracking.mlflow_run import MlflowRun
 
@@ -63,8 +63,8 @@ def examine(version: Version, digests: Mapping[str, str]) -> str | None:
     wanted = dict(models(digests).values())[version.weights]
     try:
         found = stored_weights(version)
-    except FetchError as error:
-        return str(error)
+    except LostError as error:
+        return f"{version.subject}: {error}"
     return None if found == wanted else f"{version.subject} holds weights {found}, the certified ones are {wanted}"
 
 
@@ -94,10 +94,10 @@ def models(digests: Mapping[str, str]) -> dict[str, tuple[str, str]]:
 
 
 def stored_weights(version: Version) -> str:
-    """One SHA-256 for the weight files that the registry holds for a version. Raises FetchError."""
+    """One SHA-256 for the weight files that the registry holds for a version. Raises LostError."""
     client, _ = open_registry()
-    with TemporaryDirectory() as folder:
-        files = sorted(fetch_version(client, version.name, version.number, Path(folder)).rglob(f"*{WEIGHTS}"))
+    with TemporaryDirectory() as scratch:
+        files = sorted((fetch(client, version.name, version.number, Path(scratch)) / "model").rglob(f"*{WEIGHTS}"))
         return _one_digest({file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files})
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from proofline.config import Environment, Params
 from proofline.config.processor import cpu_model, has_gpu, instruction_sets
 
 SECONDS = 0.4
@@ -37,6 +38,18 @@ def gflops(precision: str) -> float:
     finally:
         torch.set_num_threads(threads)
     return 2e-9 * ROWS * INPUTS * OUTPUTS * done / seconds
+
+
+def refuse_slow_formats(params: Params, environment: Environment) -> None:
+    """Raises SlowFormatError for any of the recipe's trainings; the nodes of a cluster ask themselves."""
+    if environment.launcher != "ray" and not environment.slow_formats:
+        for precision in formats(params):
+            refuse_slow_format(precision)
+
+
+def formats(params: Params) -> list[str]:
+    """The number formats of the recipe's trainings, the ones that need most instructions first."""
+    return sorted({params.sft.precision, params.dpo.precision, params.genrm.precision})
 
 
 def refuse_slow_format(precision: str) -> None:

@@ -20,6 +20,10 @@ from proofline.storage.weights import weights_hash
 LOAD = "import sys, mlflow.pyfunc; mlflow.pyfunc.load_model(sys.argv[1])"
 
 
+class LostError(ValueError):
+    """A version whose files cannot be had."""
+
+
 def store_files(client: Any, address: str, policy_dir: Path, policy: str, model_id: str | None, origin: Origin) -> None:
     """Put weights and package at an artifact address, over what may lie there."""
     files = _files_at(client, address)
@@ -39,9 +43,9 @@ def examine(client: Any, version: Any) -> str | None:
     """None where the version loads and its weights are those that were registered; else what is wrong with it."""
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            folder = fetch(client, version, Path(scratch))
-        except Exception as error:  # a store's own exceptions, of any library: whichever, the files are not to be had
-            return f"its files are lost: {first_line(error)}"
+            folder = fetch(client, version.name, version.version, Path(scratch))
+        except LostError as error:
+            return str(error)
         registered = version.tags.get(WEIGHTS)
         try:
             found = weights_hash(folder / "model") if registered else None
@@ -52,13 +56,16 @@ def examine(client: Any, version: Any) -> str | None:
         return _load(folder, scratch)
 
 
-def fetch(client: Any, version: Any, scratch: Path) -> Path:
-    """The version's folder on this machine: in `scratch`, or where it lies if that is here."""
+def fetch(client: Any, name: str, number: str, scratch: Path) -> Path:
+    """A version's folder on this machine: in `scratch`, or where it lies if that is here. Raises LostError."""
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
-    files = _files_at(client, client.get_model_version_download_uri(version.name, version.version))
-    here = isinstance(files, LocalArtifactRepository)
-    return Path(files.download_artifacts("", None if here else str(scratch)))
+    try:
+        files = _files_at(client, client.get_model_version_download_uri(name, number))
+        here = isinstance(files, LocalArtifactRepository)
+        return Path(files.download_artifacts("", None if here else str(scratch)))
+    except Exception as error:  # a store's own exceptions, of any library: whichever, the files are not to be had
+        raise LostError(f"its files are lost: {first_line(error)}") from error
 
 
 def _load(folder: Path, scratch: str) -> str | None:

@@ -1,6 +1,7 @@
 """Reading a file from a local path or a `gs://` URL through fsspec. The only door to gcsfs.
 
-A file that is not there is told apart from one that cannot be asked for: gcsfs itself answers "no" to both.
+A file that is not there is told apart from one that cannot be asked for, and from one whose bucket does not exist:
+gcsfs itself answers "no" to all three.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 class ReadError(ValueError):
-    """A file that cannot be reached, may not be read, or is damaged."""
+    """A file that cannot be reached, may not be read, or is damaged; a bucket that does not exist."""
 
 
 def read_lines(path: str) -> Iterator[str]:
@@ -35,7 +37,20 @@ def exists(path: str) -> bool:
         try:
             return bool(filesystem.info(key)["type"] == "file")
         except (FileNotFoundError, NotADirectoryError):
+            if "gs" in filesystem.protocol:
+                _check_bucket(filesystem, path, key.partition("/")[0])
             return False
+
+
+def _check_bucket(filesystem: Any, path: str, bucket: str) -> None:
+    """Raises ReadError where there is no such bucket: only its listing is refused then, an empty one's is empty."""
+    try:
+        filesystem.ls(bucket, max_results=1)
+    except FileNotFoundError:
+        raise ReadError(
+            f"there is no bucket gs://{bucket}, where {path} is looked for: correct the name in PROOFLINE_DATA_ROOT, "
+            f"or make the bucket (`gcloud storage buckets create gs://{bucket}`) and upload the files"
+        ) from None
 
 
 @contextmanager
@@ -43,6 +58,8 @@ def _reading(path: str) -> Iterator[None]:
     """Inside the block a file is asked for or read. The libraries behind fsspec share no class of errors."""
     try:
         yield
+    except ReadError:
+        raise
     except Exception as error:
         cause = " ".join(str(error).split()) or type(error).__name__
         remedy = (
