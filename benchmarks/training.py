@@ -33,13 +33,13 @@ from report import table, write_result
 from proofline.base.source import BUNDLED
 from proofline.config import load_environment, load_params
 from proofline.config.schema import Params
+from proofline.data.chain import verify
 from proofline.data.demonstrations import write_demonstrations
 from proofline.data.equations import corrupt
-from proofline.data.prompts import solution_messages, verification_messages
+from proofline.data.prompts import solution_messages, verdict, verification_messages
 from proofline.data.synthetic import generate_problems
-from proofline.data.traces import program_trace
 from proofline.launch.instructions import settle
-from proofline.records import PreferencePair
+from proofline.records import Decoding, Grade, Origin, PreferencePair, Problem, Verdict, VerificationTrace
 from proofline.tracking import NullRun
 
 TRAININGS = ("sft", "dpo", "genrm")
@@ -70,12 +70,30 @@ def make_rows(name: str, count: int) -> list[Any]:
         if name == "dpo":
             rows.append(
                 PreferencePair(id=problem.id, problem_id=problem.id, question=problem.question, chosen_id="right",
-                               rejected_id="wrong", chosen=problem.solution, rejected=wrong, rule="corrupted")
+                               rejected_id="wrong", chosen=problem.solution, rejected=wrong, rule="corrupted",
+                               chosen_from=origin(problem, "correct"), rejected_from=origin(problem, "wrong"),
+                               on_policy=False, settings={})
             )  # fmt: skip
         else:
-            text, label = (wrong, False) if len(rows) % 2 else (problem.solution, True)
-            rows.append(program_trace(problem, problem.id, text, None, label))
+            text = wrong if len(rows) % 2 else problem.solution
+            chain = verify(problem.question, text)
+            if chain:
+                rows.append(
+                    VerificationTrace(id=problem.id, problem_id=problem.id, solution_id=problem.id,
+                                      question=problem.question, candidate=text, label=chain.accepts,
+                                      candidate_from=origin(problem, "correct" if chain.accepts else "wrong"),
+                                      chain=f"{chain.text}\n{verdict(chain.accepts)}", origin="program", layout="")
+                )  # fmt: skip
     return rows
+
+
+def origin(problem: Problem, graded: Verdict) -> Origin:
+    """Of a solution that nobody sampled."""
+    grade = Grade(
+        solution_id=problem.id, problem_id=problem.id, verdict=graded, extracted=None, reason="made so", grader="none"
+    )
+    nothing = Decoding(temperature=0.0, top_p=1.0, max_new_tokens=0)
+    return Origin(policy="made", weights="", decoding=nothing, sample_index=0, seed=0, num_tokens=0, grade=grade)
 
 
 def section_of(name: str, recipe: Params) -> Any:

@@ -2,15 +2,17 @@
 
     python benchmarks/verifier_errors.py
 
-Reads the last reproduction (reports/verify, reports/evaluate, params.yaml) and trains nothing. A line of a chain states
-two equations and calls them match or mismatch; whether the second is arithmetically true and whether the word fits the
-two can be counted. A candidate is `worked` if it has several equations, else `compact`. The rankings are AUROCs within
-problems with 95% intervals over them: of the verifier, of the layout alone, of the length alone. Writes a JSON.
+Reads the last reproduction (reports/verify, reports/evaluate, data/problems, params.yaml), trains nothing. A chain is
+held against the program's on the same candidate, line by line up to the first that differs, and of that line the first
+part that differs is counted: the copied equation, the operands' sources, the arithmetic, the digits, the word after
+them. A candidate is `worked` if it has several equations, else `compact`. The rankings are AUROCs within problems with
+95% intervals over them: of the verifier, of the layout alone, of the length alone. Writes a JSON to results/.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -19,13 +21,16 @@ import numpy as np
 from report import table as markdown
 
 from proofline.config import load_params
+from proofline.data.chain import verify
 from proofline.data.equations import find_equations
 from proofline.evaluation.ranking import within_problem
 from proofline.evaluation.statistics import Estimate, bootstrap_mean
-from proofline.records import Solution, Verification
+from proofline.records import Problem, Solution, Verification
 from proofline.storage.records import iter_records
 
 RESULTS = Path(__file__).parent / "results" / "verifier_errors.json"
+PARTS = ("equation", "sources", "arithmetic", "digits", "word")
+LINE = re.compile(r"(?P<equation>[^:]*):?(?P<sources>[^;:]*);?(?P<arithmetic>[^:]*):?(?P<digits>.*?)(?P<word>\w*)$")
 
 
 RANKINGS: dict[str, Callable[[Verification, str], float]] = {
@@ -53,17 +58,19 @@ def within(
     return bootstrap_mean(values[np.isfinite(values)], 0.95, 2000, seed=0)
 
 
-def read_chain(chain: str, lines: Counter[str]) -> None:
-    """Count what the chain's comparison lines got right."""
-    for line in chain.splitlines():
-        found = find_equations(line)
-        if len(found) != 2 or not line.endswith("match"):
-            continue
-        same, said_same = found[0].same_as(found[1]), line.endswith(": match")
+def read_chain(chain: str, question: str, candidate: str, lines: Counter[str]) -> None:
+    """Count the lines that are as the program's, and what is wrong in the first that is not."""
+    right = verify(question, candidate)
+    if right is None:
+        return
+    for mine, other in zip(chain.splitlines(), right.text.splitlines(), strict=False):
         lines["lines"] += 1
-        lines["recomputed right"] += found[1].value == found[1].right
-        lines["equal, called match" if same and said_same else "equal, called mismatch" if same
-              else "different, called match" if said_same else "different, called mismatch"] += 1  # fmt: skip
+        if mine != other:
+            parts = [LINE.match(line) for line in (mine, other)]
+            wrong = next((part for part in PARTS if parts[0] and parts[1] and parts[0][part] != parts[1][part]), "word")
+            lines[f"first difference: {wrong}"] += 1
+            return
+        lines["as the program's"] += 1
 
 
 def main() -> None:
@@ -79,13 +86,14 @@ def main() -> None:
         for name, row in rankings.items()
     ]
     print(markdown(["AUROC within problems by", *among], cells))
+    questions = {row.id: row.question for row in iter_records("data/problems/test.jsonl", Problem)}
     lines: Counter[str] = Counter()
     accepted: dict[str, list[bool]] = defaultdict(list)
     for row in verified:
         layout = "worked" if worked(texts[row.solution_id]) else "compact"
         accepted[f"{layout}, {'right' if row.label == 'correct' else 'wrong'}"].append(row.p_yes > 0.5)
         for chain in row.chains:
-            read_chain(chain, lines)
+            read_chain(chain, questions[row.problem_id], texts[row.solution_id], lines)
     table = {name: {"candidates": len(votes), "accepted": sum(votes) / len(votes)} for name, votes in accepted.items()}
     for name, cell in sorted(table.items()):
         print(f"{name:16} {cell['candidates']:6} candidates, {100 * cell['accepted']:5.1f}% accepted")

@@ -22,7 +22,7 @@ def main() -> None:
             write_records(f"data/problems/{split}.jsonl", problems)
         write_records("data/demonstrations.jsonl", prepared.demonstrations)
         write_records("data/published.jsonl", prepared.published.solutions)
-        write_records("data/critiques.jsonl", prepared.published.traces)
+        write_records("data/critiques.jsonl", prepared.published.critiques)
         write_json("data/curation.json", prepared.report)
         run.log_metrics(prepared.report)
 

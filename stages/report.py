@@ -23,7 +23,7 @@ from proofline.storage.records import read_records
 from proofline.tracking import track
 
 REPORTS = Path("reports")
-DATASETS = ("data/demonstrations.jsonl", "data/pairs.jsonl", "data/traces.jsonl")
+DATASETS = ("data/demonstrations.jsonl", "data/pairs.jsonl", "data/traces.jsonl", "data/right_solutions.jsonl")
 
 
 def main() -> None:
@@ -45,7 +45,8 @@ def main() -> None:
             ledgers={
                 "demonstrations": read_json(Path("data/curation.json"))["demonstrations"],
                 "pairs": read_json(Path("data/pairs.json")),
-                "traces": read_json(Path("data/traces.json")),
+                # What they look like, one by one, stays in the ledger: a card has no room for it.
+                "traces": {k: v for k, v in read_json(Path("data/traces.json")).items() if k != "layouts"},
             },
         )
         metrics = all_metrics(study)

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from proofline import records
 from proofline.records import (
+    Critique,
     Demonstration,
     Grade,
     PreferencePair,
@@ -25,7 +26,7 @@ RECORDS: dict[str, type[Record]] = {
     **{f"data/problems/{split}.jsonl": Problem for split in records.SPLITS},
     "data/demonstrations.jsonl": Demonstration,
     "data/published.jsonl": Solution,
-    "data/critiques.jsonl": VerificationTrace,
+    "data/critiques.jsonl": Critique,
     **{f"data/samples/{policy}.jsonl": Solution for policy in ("sft", "dpo")},
     **{f"data/grades/{policy}.jsonl": Grade for policy in ("sft", "dpo", "published")},
     "data/pairs.jsonl": PreferencePair,
@@ -83,6 +84,8 @@ def _type(annotation: ast.expr) -> str:
     """As a reader of JSON has it."""
     names = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
     text = ast.unparse(annotation)
+    if text == "dict[str, int | float | str | bool | None]":
+        return "knobs and their values"
     if text.endswith(" | None"):
         return f"{_type(ast.parse(text.removesuffix(' | None'), mode='eval').body)} or null"
     if text in ("Split", "Verdict", "Undecided"):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from proofline.certificate.commands import add_certificate_commands
 from proofline.config.checkout import run_in_own_checkout
 from proofline.config.failures import explained
+from proofline.explain import add_explain_command
 from proofline.registry.commands import add_registry_commands
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_registry_commands(commands)
     add_certificate_commands(commands)
+    add_explain_command(commands)
 
     graph = commands.add_parser("graph", help="draw the stage graph of dvc.yaml")
     graph.add_argument(

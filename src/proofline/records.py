@@ -157,8 +157,39 @@ class Grade(Record):
         return {self.verdict, self.second_verdict} == {"correct", "wrong"}
 
 
+class Origin(Record):
+    """Where one side of a pair, or a candidate, comes from: what its sampler needs to draw it again, and its grade."""
+
+    policy: str
+    """As in Solution; `demonstration` and `corrupted` (a copy spoilt on purpose) were sampled by nobody."""
+    weights: str
+    """SHA-256 prefix of the sampler's weights; empty where nobody knows them."""
+    decoding: Decoding
+    """How it was drawn."""
+    sample_index: int
+    """Which of the problem's samples."""
+    seed: int
+    """64-bit seed of this sample."""
+    num_tokens: int
+    """Its length in the sampler's tokens; 0 where nobody knows it."""
+    grade: Grade
+    """What the grader said of it, and which solution it is."""
+
+    @classmethod
+    def of(cls, solution: Solution, grade: Grade) -> Origin:
+        return cls(
+            policy=solution.policy,
+            weights=solution.weights,
+            decoding=solution.decoding,
+            sample_index=solution.sample_index,
+            seed=solution.seed,
+            num_tokens=solution.num_tokens,
+            grade=grade,
+        )
+
+
 class PreferencePair(Record):
-    """A right and a wrong solution of one problem by one policy."""
+    """A right and a wrong solution of one problem by one sampler."""
 
     id: str
     """Hash of the two solutions' ids."""
@@ -169,13 +200,34 @@ class PreferencePair(Record):
     chosen_id: str
     """The right solution."""
     rejected_id: str
-    """The wrong one, or one without a readable answer."""
+    """The wrong one. A solution without a readable answer is never it."""
     chosen: str
     """Text of the right one."""
     rejected: str
     """Text of the other."""
+    chosen_from: Origin
+    """Where the right one comes from."""
+    rejected_from: Origin
+    """Where the other comes from."""
+    on_policy: bool
+    """Both were sampled by the policy that is trained on them."""
     rule: str
     """Name of the selection rule that picked the two."""
+    settings: dict[str, int | float | str | bool | None]
+    """The rule's settings: the section `pairs` of the recipe, and the run seed."""
+
+
+class Critique(Record):
+    """A published verification of a published candidate, by a model that saw the reference."""
+
+    id: str
+    """Hash of what made it."""
+    problem_id: str
+    """The problem."""
+    solution_id: str
+    """The candidate it is about."""
+    chain: str
+    """The critique up to its last verdict, restated as our verdict line."""
 
 
 class VerificationTrace(Record):
@@ -186,17 +238,21 @@ class VerificationTrace(Record):
     problem_id: str
     """The problem."""
     solution_id: str
-    """The solution that is verified; `corrupted-…` is a copy that was spoilt on purpose."""
+    """The solution that is verified."""
     question: str
     """The problem's text."""
     candidate: str
     """The solution's text."""
+    candidate_from: Origin
+    """Where the candidate comes from, and its grade."""
     chain: str
     """Everything the verifier writes, verdict line included."""
     label: bool
     """True: the grader says the candidate is correct, and the chain ends in Yes."""
     origin: str
-    """`program` (recomputed step by step), `critique` (published rationale)."""
+    """Who wrote the chain: `program`, `self` (the policy), `endpoint` (a teacher), `published` (critiques)."""
+    layout: str
+    """What the candidate looks like; of each problem, as many Yes as No have the same."""
 
 
 class Verification(Record):
@@ -209,7 +265,7 @@ class Verification(Record):
     label: Verdict
     """The grader's verdict on the candidate; never shown to the verifier."""
     p_yes: float
-    """Mean of `p_yes_per_chain`; NaN where no chain reached a verdict."""
+    """Mean of `p_yes_per_chain`, a chain without a verdict counting 0: it did not say Yes. NaN where none has one."""
     p_yes_per_chain: tuple[float, ...]
     """P(Yes) / (P(Yes) + P(No)) at the verdict token; NaN for a chain without a verdict."""
     chains: tuple[str, ...]

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from source_graph import REPOSITORY, closure, modules, only_text
 
 from proofline.config.schema import Params
+from proofline.evaluation.cards import TRAININGS
 from proofline.training.identity import CODE
 
 GRAPH: dict[str, Any] = YAML(typ="safe").load((REPOSITORY / "dvc.yaml").read_text())["stages"]
@@ -127,3 +128,10 @@ def test_everything_a_stage_writes_is_cached() -> None:
         for out in [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]:
             assert isinstance(out, str), f"{name}: {out} has options; outs are plain, cached paths"
             assert out.split("/")[0] in ("data", "models", "reports")
+
+
+@pytest.mark.parametrize("policy", ["sft", "dpo", "genrm"])
+def test_a_model_card_names_the_rows_that_the_stage_trains_on(policy: str) -> None:
+    rows = [dep for dep in STAGES[f"train_{policy}"]["deps"] if dep.startswith("data/")]
+    assert sorted(TRAININGS[policy].datasets) == sorted(rows)
+    assert set(rows) <= set(STAGES["report"]["deps"]), "the card tells how many, and their hash"

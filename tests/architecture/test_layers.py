@@ -28,6 +28,7 @@ ALLOWED = {
     | {"serving"},
     "certificate": FOUNDATION | {"evaluation", "storage", "tracking", "registry"},
     "graph": set(),
+    "explain": FOUNDATION | {"data", "storage", "sampling", "launch"},
 }
 ALLOWED["launch"] = ALLOWED["registry"] | {"registry"}
 ALLOWED["cli"] = set(ALLOWED) | {"cli"}
@@ -41,6 +42,7 @@ DOORS = {
     "deepspeed": {"launch"},
     "transformer_engine": {"proofline.training.precision"},
     "math_verify": {"grading"},
+    "openai": {"proofline.verification.teacher"},
     "matplotlib": {"evaluation", "graph"},
     "torch": {"base", "sampling", "training", "verification", "registry", "launch"},
 }

@@ -14,6 +14,8 @@ from proofline.base.corpus import documents
 from proofline.base.pretraining import pretrain
 from proofline.base.source import BaseError, make_base
 from proofline.config.schema import Base, Pretraining, Prompts
+from proofline.data.chain import compare
+from proofline.data.equations import find_equations
 from proofline.data.prompts import NO, YES
 from proofline.records import Problem
 from proofline.storage.weights import weights_hash
@@ -50,6 +52,19 @@ def test_the_corpus_uses_training_skeletons_only() -> None:
     for document in islice(documents(PROMPTS, seed=5), 400):
         if not isinstance(document, str):
             assert not any(question in document[0]["content"] for question in tests)
+
+
+def test_drills_compare_as_chains_do() -> None:
+    """In the words of the program's chains, and as often unequal as equal."""
+    texts = [document for document in islice(documents(PROMPTS, seed=2), 1500) if isinstance(document, str)]
+    lines = [line for text in texts for line in text.splitlines() if line.endswith("match")]
+    for line in lines:
+        claimed, true = find_equations(line)
+        digits, same = compare(claimed.right, true.right)
+        assert line.endswith(f": {digits}")
+        assert (true.holds, claimed.right == true.right) == (True, same)
+    share = sum(line.endswith(" match") for line in lines) / len(lines)
+    assert 0.4 < share < 0.6
 
 
 def test_the_corpus_verifies_right_and_wrong_candidates_alike() -> None:

@@ -6,9 +6,10 @@ import math
 
 import pytest
 
-from proofline.data.critiques import read_published, read_verdict
+from proofline.data.critiques import read_published
 from proofline.data.prompts import VERDICT_LINE
 from proofline.data.published import SourceError, gsm8k_problem
+from proofline.data.verdicts import read_verdict
 
 QUESTION = "What is 6*7?"
 PROBLEM = gsm8k_problem(("t:1", {"question": QUESTION, "answer": "#### 42"}), "train")
@@ -45,29 +46,36 @@ def test_no_verdict(critique: str) -> None:
     assert read_verdict(critique) is None
 
 
-def test_a_row_becomes_a_solution_and_a_trace() -> None:
-    ((solution,), (trace,), counts) = read_published([("t:1", ROW)], [PROBLEM])
+def test_a_row_becomes_a_solution_and_a_critique() -> None:
+    ((solution,), (critique,), counts) = read_published([("t:1", ROW)], [PROBLEM])
     assert (solution.problem_id, solution.policy, solution.sample_index) == (PROBLEM.id, "published", 3)
     assert math.isnan(solution.logprob)
-    assert (trace.solution_id, trace.candidate, trace.label) == (solution.id, solution.text, True)
-    assert trace.chain == f"Step 1 is right.\n\n**Final Grade:**\n{VERDICT_LINE} Yes"
-    assert (counts["rows"], counts["solutions"], counts["traces"]) == (1, 1, 1)
+    assert (critique.solution_id, critique.problem_id) == (solution.id, PROBLEM.id)
+    assert critique.chain == f"Step 1 is right.\n\n**Final Grade:**\n{VERDICT_LINE} Yes"
+    assert (counts["rows"], counts["solutions"], counts["critiques"]) == (1, 1, 1)
 
 
 def test_rows_are_dropped_for_a_reason_and_counted() -> None:
+    said = [
+        "The answer is that of the Expected Answer.", "The expected value is larger.", "As in the reference solution.",
+        "The correct answer is another.", "It is not the given answer.", "It should be 43.",
+    ]  # fmt: skip
     rows = [
         ROW | {"question": "What is 6*8?"},
         ROW | {"solution_id": 4, "is_correct": False},
         ROW | {"solution_id": 5, "critique": "Well."},
         ROW | {"solution_id": 6, "critique": f"{VERDICT_LINE} Yes"},
+        *(ROW | {"solution_id": 10 + at, "critique": f"{text}\n{VERDICT_LINE} Yes"} for at, text in enumerate(said)),
     ]
-    published = read_published([("t:1", row) for row in rows], [PROBLEM])
+    problem = PROBLEM.model_copy(update={"solution": "6*7=42, not 43\n#### 42"})
+    published = read_published([("t:1", row) for row in rows], [problem])
     assert published.counts == {
-        "solutions": 3, "rows": 4, "dropped_problem_not_in_train": 1, "traces": 0, "critique_unreadable": 2,
-        "critique_disagrees": 1,
+        "solutions": 9, "rows": 10, "dropped_problem_not_in_train": 1, "critiques": 0, "critique_unreadable": 2,
+        "critique_disagrees": 1, "critique_leak_expected": 2, "critique_leak_reference": 1,
+        "critique_leak_correct_answer": 1, "critique_leak_given_answer": 1, "critique_leak_reference_number": 1,
     }  # fmt: skip
-    assert len({row.id for row in published.solutions}) == 3
-    assert published.traces == []
+    assert len({row.id for row in published.solutions}) == 9
+    assert published.critiques == []
 
 
 def test_a_bad_row_is_named() -> None:

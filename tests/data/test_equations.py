@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from itertools import islice
 from random import Random
@@ -119,3 +120,49 @@ def test_a_corrupted_copy_has_one_first_error_and_another_answer(seed: int) -> N
         slips = [equation for equation in find_equations(copy) if equation.value != equation.right]
         assert len(slips) <= 1, copy
     assert made >= 4
+
+
+@pytest.mark.parametrize(
+    "solution",
+    [
+        # The answer stands apart from one of the equations, before the words that follow from it.
+        "Books: 5*8=40\nCats: 3+2=5\nSo 40 books and 5 cats.\n#### 5",
+        "Cats: 3+2=5\nBooks: 5*8=40\nSo 5 cats and 40 books.\n\\boxed{5}",
+        "Books: 5*8=40 (40 in all)\nThe answer is 5, from 3+2=5 of the 40. #### 5",
+        "3+2=5\n#### 5\nNot asked: 5*8=40, so 40 books.",
+    ],
+)
+def test_a_copy_whose_answer_stays_is_no_corrupted_copy(solution: str) -> None:
+    """A slip where the answer does not come from leaves the solution right (MR-GSM8K#1)."""
+    question = "There are 5 shelves of 8 books, and 3 cats meet 2 more. How many cats are there?"
+    copies = [copy for seed in range(60) if (copy := corrupt(solution, question, Random(seed)))]
+    assert len(copies) > 20
+    assert not [copy for copy in copies if read_answer(copy).answer == "5"]
+
+
+def test_a_solution_that_states_no_answer_has_no_corrupted_copy() -> None:
+    assert corrupt("Books: 5*8=40\nSo 40 books.", "5 shelves of 8 books?", Random(0)) is None
+
+
+@pytest.mark.parametrize(
+    ("solution", "question"),
+    [
+        ("She sold 48 / 2 = 24 clips in May.\nIn all 48 + 24 = 72 clips.\n#### 72", "48 clips, half as many in May?"),
+        ("It costs $5 x 4 = $20, and $20 is 30 - 20 = 10 less.\n#### 10", "4 pens at $5; he pays with $30?"),
+        ("In all 1,000 + 2,500 = 3,500 people; 3,500 / 5 = 700.\n#### 700", "1,000 and 2,500 people in 5 halls?"),
+        ("Half of them: 10/4=2.50 left\nThen 3*12 = 36 and 36+14 = 50\n\\boxed{50}", "14 and 3 bags of 12, 10, 4?"),
+        ("3x: 65-32=33\nx: 33/3=11\n\\boxed{11}", "The number x satisfies 3x+32=65. What is x?"),
+        ("20% of it: 300*20% = 60, so 300 – 60 = 240\n#### 240", "300 less 20%?"),
+    ],
+)
+def test_a_corrupted_copy_has_other_numbers_and_nothing_else(solution: str, question: str) -> None:
+    """Blanks, currency signs or commas by which copies are told from what they were copied from would tell labels."""
+
+    def form(text: str) -> str:
+        return re.sub(r"\d+(\.\d+)?", "N", re.sub(r"(?<=\d),(?=\d{3})", "", text))
+
+    copies = {copy for seed in range(40) if (copy := corrupt(solution, question, Random(seed)))}
+    assert len(copies) > 3
+    assert {form(copy) for copy in copies} == {form(solution)}
+    for copy in copies:
+        assert all("," in number for number in re.findall(r"\d[\d,]{3,}", copy)) or "," not in solution

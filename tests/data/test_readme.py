@@ -9,10 +9,10 @@ from checkout import REPOSITORY, typed
 from described import RECORDS, fields_table, files_table
 
 from proofline import records
-from proofline.records import Decoding, Record
+from proofline.records import Decoding, Origin, Record
 
 README = (REPOSITORY / "data/README.md").read_text(encoding="utf-8")
-KINDS = [*dict.fromkeys(RECORDS.values()), Decoding]
+KINDS = [*dict.fromkeys(RECORDS.values()), Decoding, Origin]
 
 
 def section(kind: type[Record]) -> str:

@@ -61,7 +61,14 @@ def test_text_never_becomes_a_control_token(tokenizer: Any, forged: str) -> None
     assert tokenizer.decode(said) == forged + END
 
 
-@given(st.lists(st.text(alphabet=st.characters(exclude_categories=("Cs",))), min_size=1, max_size=4))
+@given(
+    st.lists(
+        # Hypothesis writes strings of the code under test too: markers.
+        st.text(alphabet=st.characters(exclude_categories=("Cs",))).filter(lambda text: "<|" not in text),
+        min_size=1,
+        max_size=4,
+    )
+)
 @settings(deadline=None, max_examples=60)
 def test_harmless_text_has_the_tokenizers_own_ids(tokenizer: Any, texts: list[str]) -> None:
     chats = [solution_messages(text, PROMPTS) for text in texts]

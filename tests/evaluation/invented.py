@@ -125,7 +125,7 @@ def write_study(study: Invented, root: Path, params: Path) -> None:
     """The files that the stages before `judge` and `report` leave behind."""
     shutil.copy(params, root / "params.yaml")
     write_records(root / "data/problems/test.jsonl", study.problems)
-    for name in ("demonstrations", "pairs", "traces"):
+    for name in ("demonstrations", "pairs", "traces", "right_solutions"):
         (root / f"data/{name}.jsonl").write_text('{"row": 1}\n{"row": 2}\n')
     write_json(root / "data/curation.json", {"demonstrations": {"demonstrations": 2, "worked": 2}})
     write_json(root / "data/pairs.json", {"pairs": 2, "problems_mixed": 1})

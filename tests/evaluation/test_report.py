@@ -80,7 +80,8 @@ def test_every_table_is_rectangular(reported: Path) -> None:
 
 def test_a_card_names_what_trained_the_policy(reported: Path) -> None:
     card = (reported / "reports/cards/genrm.md").read_text()
-    for expected in ("genrm00000000000", "+SFT+DPO, `dpo0000000000000`", "data/traces.jsonl", "| solution_weight |"):
+    lineage = ("genrm00000000000", "+SFT+DPO, `dpo0000000000000`", "data/traces.jsonl", "data/right_solutions.jsonl")
+    for expected in (*lineage, "| solution_weight |"):
         assert expected in card
     assert "639d10ae2df6e11c41b837ab1716b8b6" in card  # md5 of the invented rows
     assert "trained from" not in (reported / "reports/cards/base.md").read_text()

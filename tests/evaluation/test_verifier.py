@@ -72,6 +72,16 @@ def test_a_verifier_without_verdicts(study: Invented) -> None:
     assert overall["gains"]["best_of_over_one"]["difference"]["value"] == pytest.approx(0, abs=1e-12)
 
 
+def test_lost_chains_are_reported(study: Invented) -> None:
+    """A third of the chains without a verdict, and every candidate with a score: none of it is silent."""
+    rows = [row.model_copy(update={"p_yes": 0.6, "p_yes_per_chain": (nan, 0.9, 0.9)}) for row in study.verifications]
+    overall = measured(study, rows)["overall"]
+    assert overall["chains_without_verdict"] == pytest.approx(1 / 3)
+    assert overall["without_verdict"] == 0
+    clean = [row.model_copy(update={"p_yes_per_chain": (0.9, 0.9)}) for row in study.verifications]
+    assert measured(study, clean)["overall"]["chains_without_verdict"] == 0
+
+
 def test_a_guessing_verifier_gains_nothing(study: Invented) -> None:
     rng = np.random.default_rng(5)
     overall = measured(study, rescored(study, lambda row: float(rng.random())))["overall"]

@@ -13,6 +13,7 @@ from checkout import make_checkout, tried
 from described import RECORDS
 from ruamel.yaml import YAML
 
+from proofline.records import PreferencePair, VerificationTrace
 from proofline.storage.records import iter_records
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -105,6 +106,15 @@ def test_the_data_is_as_its_readme_says(reproduced: Path) -> None:
     for path in ("curation", "pairs", "traces", "grades/sft", "grades/dpo", "grades/published"):
         for key in json.loads((reproduced / f"data/{path}.json").read_text()):
             assert f"`{key}`" in described, f"data/{path}.json has {key}: say in data/README.md what it is"
+
+
+def test_a_pair_and_a_trace_are_drawn_again_from_the_weights(reproduced: Path, run: Run) -> None:
+    """Alone, where the stage drew them in batches."""
+    pair = next(iter(iter_records(reproduced / "data/pairs.jsonl", PreferencePair)))
+    told = run("proofline", "explain", "pair", pair.id)
+    assert told.stdout.count("drawn again: identical") == 2, told.stdout + told.stderr
+    trace = next(iter(iter_records(reproduced / "data/traces.jsonl", VerificationTrace)))
+    assert "written again: identical" in run("proofline", "explain", "trace", trace.id).stdout
 
 
 def test_a_typo_stops_the_first_stage_that_reads_it(reproduced: Path, run: Run) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from functools import partial
 
 import pytest
 
 from proofline.config.environment import all_cores
-from proofline.config.schema import Prepare
+from proofline.config.schema import Prepare, Traces
+from proofline.data.candidates import Candidate
 from proofline.data.critiques import FILE, read_published
 from proofline.data.equations import find_equations
+from proofline.data.leaks import leak, leaked_numbers
 from proofline.data.prepare import Prepared, prepare
-from proofline.data.published import math_problem, text_field
+from proofline.data.published import gsm8k_problem, math_problem, text_field
 from proofline.data.sources import load_problems
+from proofline.data.traces import build_traces, program, published
 from proofline.data.wording import ngrams, wording
 from proofline.grading import grade_all, grade_text
 from proofline.records import Decoding, Problem, Solution, Verdict
@@ -101,9 +105,9 @@ def test_the_published_labels_agree_with_the_grader(data_root: str, problems: li
     """
     rows = list(read_table(data_root, FILE))
     train = [row for row in problems if row.split == "train" and row.source == "gsm8k"]
-    published = read_published(rows, train)
-    assert len(published.solutions) == len(rows) == 9415
-    grades = grade_all(published.solutions, {row.id: row for row in train}, workers=all_cores())
+    solutions = read_published(rows, train).solutions
+    assert len(solutions) == len(rows) == 9415
+    grades = grade_all(solutions, {row.id: row for row in train}, workers=all_cores())
     table: Counter[tuple[Verdict, bool]] = Counter(
         (grade.verdict, fields["is_correct"] is True) for grade, (_, fields) in zip(grades, rows, strict=True)
     )
@@ -129,15 +133,14 @@ def test_no_training_problem_is_near_a_test_problem(prepared: Prepared) -> None:
 
 def test_published_candidates_belong_to_training_problems(data_root: str, prepared: Prepared) -> None:
     train = {row.id for row in prepared.splits["train"]}
-    solutions, traces, counts = prepared.published
+    solutions, critiques, counts = prepared.published
     assert {row.problem_id for row in solutions} <= train
-    assert {row.solution_id for row in traces} <= {row.id for row in solutions}
-    assert len({row.id for row in traces}) == len(traces)
-    assert all(row.chain.endswith("Yes" if row.label else "No") for row in traces)
+    assert {row.solution_id for row in critiques} <= {row.id for row in solutions}
+    assert len({row.id for row in critiques}) == len(critiques)
     assert counts["rows"] == 9415
     assert counts["rows"] == counts["solutions"] + counts["dropped_problem_not_in_train"]
-    assert counts["solutions"] == counts["traces"] + counts["critique_unreadable"] + counts["critique_disagrees"]
-    assert counts["traces"] > 7000
+    fates = [name for name in counts if name.startswith("critique")]
+    assert counts["solutions"] == sum(counts[name] for name in fates)
     assert len({text_field(row, "question") for row in read_table(data_root, FILE)}) == 763
 
 
@@ -149,3 +152,43 @@ def test_a_shared_drawing_is_no_leak(data_root: str, prepared: Prepared) -> None
     }
     assert rows["algebra/350"].strip() in kept
     assert rows["algebra/505"].strip() in kept
+
+
+def test_published_critiques_that_know_the_reference_are_dropped_by_class(data_root: str) -> None:
+    """8,047 of 9,415 speak of the Expected Answer; what is kept holds no word and no number of the reference's."""
+    train = {row.id: row for row in map(partial(gsm8k_problem, split="train"), read_table(data_root, "gsm8k_train"))}
+    rows = list(read_table(data_root, FILE))
+    assert sum("expected answer" in text_field(row, "critique").lower() for row in rows) == 8047
+    solutions, critiques, counts = read_published(rows, train.values())
+    assert 950 < counts["critiques"] == len(critiques) < 1100
+    assert counts["critique_leak_expected"] > 6000
+    assert counts["critique_leak_reference_number"] > 200
+    texts = {row.id: row.text for row in solutions}
+    for row in critiques:
+        problem, chain = train[row.problem_id], row.chain.removesuffix(" Yes").removesuffix(" No")
+        assert not re.search(
+            r"(?i)expected|reference|ground truth|gold answer|correct answer", chain.split("\nVerif")[0]
+        )
+        told = leaked_numbers(chain, problem.question, texts[row.solution_id], f"{problem.solution}\n{problem.answer}")
+        assert not told, (chain, told)
+
+
+def test_traces_of_published_candidates_are_balanced_and_tell_nothing(data_root: str, problems: list[Problem]) -> None:
+    train = {row.id: row for row in problems if row.split == "train" and row.source == "gsm8k"}
+    read = read_published(read_table(data_root, FILE), train.values())
+    grades = grade_all(read.solutions, train, workers=all_cores())
+    candidates = [Candidate(row, grade) for row, grade in zip(read.solutions, grades, strict=True)]
+    writing = {"attempts": 1, "temperature": 0.0, "top_p": 1.0, "max_new_tokens": 1, "teacher": ""}
+    section = Traces.model_validate(
+        {"sources": ["program"], "per_problem": 4, "corrupted": 0, "limit": None, "writing": writing}
+    )
+    writers = {"program": program, "published": published(read.critiques)}
+    traces, ledger = build_traces(train, candidates, writers, section, seed=0)
+    assert ledger["by_origin"]["program"] > 300
+    assert ledger["label_by_layout"]["of_candidates"]["cramers_v"] > 0.2
+    for key in ("problem_id", "layout"):
+        labels = Counter((getattr(trace, key), trace.label) for trace in traces)
+        assert all(labels[name, True] == labels[name, False] for name, _ in labels), key
+    for trace in traces:
+        problem = train[trace.problem_id]
+        assert leak(trace.chain.rsplit("\n", 1)[0], problem.question, trace.candidate, problem.solution) is None

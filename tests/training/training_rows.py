@@ -12,7 +12,7 @@ from pathlib import Path
 from proofline.config.schema import Dpo, Genrm, Prompts, Sft
 from proofline.data.synthetic import demonstrations as write_demonstrations
 from proofline.data.synthetic import generate_problems
-from proofline.records import Demonstration, PreferencePair, VerificationTrace
+from proofline.records import Decoding, Demonstration, Grade, Origin, PreferencePair, VerificationTrace
 from proofline.tracking import Run
 from proofline.training.dpo import train_dpo
 from proofline.training.execution import Execution
@@ -65,11 +65,21 @@ def some_demonstrations(count: int = 32) -> list[Demonstration]:
     return list(write_demonstrations(generate_problems("train", count, seed=0), seed=0))[:count]
 
 
+def origin(solution_id: str, row: Demonstration) -> Origin:
+    grade = Grade(
+        solution_id=solution_id, problem_id=row.problem_id, verdict="wrong" if solution_id == "wrong" else "correct",
+        extracted=None, reason="", grader="test",
+    )  # fmt: skip
+    decoding = Decoding(temperature=0.7, top_p=1.0, max_new_tokens=64)
+    return Origin(policy="sft", weights="w", decoding=decoding, sample_index=0, seed=0, num_tokens=9, grade=grade)
+
+
 def some_pairs(count: int = 32) -> list[PreferencePair]:
     return [
         PreferencePair(
             id=row.id, problem_id=row.problem_id, question=row.question, chosen_id="right", rejected_id="wrong",
-            chosen=row.solution, rejected=row.solution.replace("=", "= 7"), rule="random",
+            chosen=row.solution, rejected=row.solution.replace("=", "= 7"), rule="random", settings={"per_problem": 1},
+            chosen_from=origin("right", row), rejected_from=origin("wrong", row), on_policy=True,
         )
         for row in some_demonstrations(count)
     ]  # fmt: skip
@@ -80,6 +90,7 @@ def some_traces(count: int = 32) -> list[VerificationTrace]:
         VerificationTrace(
             id=row.id, problem_id=row.problem_id, solution_id="s", question=row.question, candidate=row.solution,
             chain=f"{row.solution}\nVerification: Is the answer correct (Yes/No)? Yes", label=True, origin="program",
+            candidate_from=origin("s", row), layout="1 steps in 32 characters",
         )
         for row in some_demonstrations(count)
     ]  # fmt: skip

@@ -15,7 +15,7 @@ from proofline.data.prompts import verdict, verification_messages
 from proofline.data.synthetic import generate_problems
 from proofline.records import Decoding, Solution
 from proofline.sampling.engine import Completion
-from proofline.verification.score import p_yes, verdict_position, verify
+from proofline.verification.score import mean_p_yes, p_yes, verdict_position, verify
 
 LINE = [40, 41, 42]
 YES, NO = 7, 8
@@ -47,6 +47,24 @@ def test_the_last_verdict_counts(tokens: list[int], verdict: int) -> None:
     assert verdict_position([*tokens, *LINE, verdict], LINE, (YES, NO)) == len(tokens) + 3
     at = verdict_position(tokens, LINE, (YES, NO))
     assert at is None or (tokens[at] in (YES, NO) and tokens[at - 3 : at] == LINE)
+
+
+def test_a_lone_survivor_of_lost_chains_does_not_win() -> None:
+    """A candidate whose chains were lost but for one lucky one, against three that say 0.8 (promptfoo#9978)."""
+    nan = math.nan
+    assert mean_p_yes((nan, nan, 0.9)) == pytest.approx(0.3)
+    assert mean_p_yes((nan, nan, 0.9)) < mean_p_yes((0.8, 0.8, 0.8))
+    assert mean_p_yes((nan, 0.9, 0.9)) < mean_p_yes((0.7, 0.7, 0.7))
+    assert mean_p_yes((nan, nan, 1.0)) < mean_p_yes((0.4, 0.4, 0.4))
+    assert math.isnan(mean_p_yes((nan, nan, nan))), "nobody knows, and that is not No"
+
+
+@given(st.lists(st.one_of(st.floats(0, 1), st.just(math.nan)), min_size=1, max_size=8))
+def test_losing_a_chain_never_helps_a_candidate(scores: list[float]) -> None:
+    whole = mean_p_yes(scores)
+    for at, score in enumerate(scores):
+        lost = mean_p_yes([*scores[:at], math.nan, *scores[at + 1 :]])
+        assert math.isnan(lost) or (not math.isnan(score) and lost <= whole + 1e-12) or math.isnan(score)
 
 
 def test_candidates_are_scored_in_order_with_their_labels(tiny_policy: Path) -> None:
@@ -101,4 +119,4 @@ def test_the_score_of_a_sampled_chain_is_that_of_a_forward_pass(tiny_policy: Pat
             expected = model(input_ids=read).logits[0, -1, words].softmax(-1)[0]
         assert p == pytest.approx(float(expected), abs=1e-4)
         assert 0.5 < p < 0.95, "whichever of the two was drawn"
-    assert row.p_yes == pytest.approx(np.mean([p for _, p in scored]))
+    assert row.p_yes == pytest.approx(sum(p for _, p in scored) / section.num_chains)

@@ -10,15 +10,15 @@ Only training skeletons are used; the stream has its own seed.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from random import Random
 
-from proofline.answers import read_answer
 from proofline.config.schema import Prompts
+from proofline.data.chain import compare, verify
 from proofline.data.equations import corrupt
-from proofline.data.prompts import Message, solution_messages, verification_messages
+from proofline.data.prompts import Message, solution_messages, verdict, verification_messages
 from proofline.data.synthetic import generate, write_solution
 from proofline.data.synthetic.steps import Derived
-from proofline.data.traces import write_chain
 from proofline.records import Problem
 
 STYLES = ("worked", "compact", "terse")
@@ -26,8 +26,8 @@ SLIP_SHARE = 0.25
 
 
 def drill(rng: Random) -> str:
-    """A dozen lines of arithmetic as it occurs in solutions, or of expected-against-found comparisons."""
-    compare = rng.random() < 0.4
+    """A dozen lines of arithmetic as it occurs in solutions, or of the comparisons that chains make."""
+    comparing = rng.random() < 0.4
     lines = []
     for _ in range(12):
         op = rng.choice("++--**/m")
@@ -44,12 +44,12 @@ def drill(rng: Random) -> str:
             top = rng.choice((99, 300, 999))
             a, b = rng.randint(1, top), rng.randint(1, min(top, 150))
             equation, value = (f"{a}+{b}", a + b) if op == "+" else (f"{max(a, b)}-{min(a, b)}", abs(a - b))
-        if not compare:
+        if not comparing:
             lines.append(f"{equation}={value}")
             continue
         shown = value if rng.random() < 0.5 else max(0, value + rng.choice((-10, -2, -1, 1, 2, 10)))
-        same = "match" if shown == value else "mismatch"
-        lines.append(f"{equation}={shown}, expected {equation}={value}: {same}")
+        digits, _ = compare(Fraction(shown), Fraction(value))
+        lines.append(f"{equation}={shown}; {equation}={value}: {digits}")
     return "\n".join(lines)
 
 
@@ -71,8 +71,9 @@ def verified(problem: Problem, derived: Derived, prompts: Prompts, rng: Random) 
     candidate = wrong or text
     if style == "terse":
         candidate = candidate.splitlines()[-1]
-    chain = write_chain(problem, candidate, read_answer(candidate).answer, wrong is None)
-    return [*verification_messages(problem.question, candidate, prompts), {"role": "assistant", "content": chain}]
+    chain = verify(problem.question, candidate)
+    written = f"{chain.text}\n{verdict(chain.accepts)}" if chain else verdict(wrong is None)
+    return [*verification_messages(problem.question, candidate, prompts), {"role": "assistant", "content": written}]
 
 
 def documents(prompts: Prompts, seed: int) -> Iterator[str | list[Message]]:

@@ -38,6 +38,8 @@ class Environment(BaseModel):
 
     data_root: str = "data/raw"
     """Folder of published data sets: a path (from the repository's root) or `gs://bucket/prefix`."""
+    teacher_url: str = "http://127.0.0.1:8000/v1"
+    """OpenAI-compatible API that the trace source `endpoint` asks; its key is OPENAI_API_KEY, where it wants one."""
     tracking_uri: str = "sqlite:///mlflow.db"
     """MLflow server (`http://…`) or database (`sqlite:///` and a path from the repository's root)."""
     launcher: Literal["local", "accelerate", "ray"] = "local"

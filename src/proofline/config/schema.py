@@ -215,22 +215,44 @@ class Pairs(Section):
     """Selection of preference pairs."""
 
     per_problem: Count
-    """At most so many pairs per problem."""
-    unparsed_as_rejected: bool
-    """May a solution without a readable answer be the rejected one?"""
+    """At most so many pairs per problem and sampler."""
+    off_policy: bool
+    """Also pairs of solutions that the trained policy did not sample (the published candidates)? They are declared."""
     rule: Literal["shortest_edit", "random"]
     """`shortest_edit`: right and wrong solutions as alike as possible; `random`: seeded draw."""
+
+
+class Writing(Section):
+    """How the sources `self` and `endpoint` write verifications."""
+
+    attempts: Count
+    """Chains asked for a candidate; the first whose verdict agrees with the grade is kept."""
+    temperature: Annotated[float, Field(ge=0.0, le=5.0)]
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)]
+    max_new_tokens: Count
+    teacher: str
+    """The model's name at the endpoint ($PROOFLINE_TEACHER_URL). Read by the source `endpoint`."""
 
 
 class Traces(Section):
     """Building of verification traces."""
 
-    per_problem: Count
-    """At most so many traces per problem, half Yes and half No where both exist."""
+    sources: tuple[Literal["program", "self", "endpoint", "published"], ...] = Field(strict=False)
+    """Who writes chains: the program, the DPO policy, a teacher over an OpenAI-compatible API, published critiques."""
+    per_problem: Annotated[int, Field(ge=2)]
+    """At most so many traces per problem, half Yes and half No."""
     corrupted: Annotated[int, Field(ge=0)]
-    """Corrupted copies of the reference solution per problem, on top of the policy's own wrong solutions."""
-    limit: Count | None
-    """Upper bound of all traces; null: all."""
+    """Corrupted copies of each demonstration, beside the demonstration itself as a right candidate; 0: neither."""
+    limit: Annotated[int, Field(ge=2)] | None
+    """Upper bound of all traces, sampled candidates before written ones; null: all."""
+    writing: Writing
+
+    @field_validator("sources")
+    @classmethod
+    def _distinct(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
+        if not sources or len(set(sources)) < len(sources):
+            raise ValueError(f"found {list(sources)}; name at least one source, and each once")
+        return sources
 
 
 class Evaluation(Section):

@@ -136,6 +136,11 @@ def normal(written: str) -> str:
     return re.sub(r"(?<=[\d)%])\(", "*(", text)
 
 
+def numbers(text: str) -> list[Fraction]:
+    """All numbers of a text, in order."""
+    return [Fraction(match.replace(",", "")) for match in re.findall(NUMBER, text)]
+
+
 def compute(expression: str) -> Fraction | None:
     """Exact value of a normalised side; None if it is malformed or divides by zero."""
     plain = re.sub(r"([\d.]+)%", r"(\1/100)", expression).replace("mod", "%")

@@ -2,38 +2,35 @@
 
 One row holds a solution sampled from a real language model and a critique written by a model that saw the reference.
 The solution becomes a `Solution` of the policy `published`; what nobody knows of its sampler is NaN, 0 or empty. The
-critique becomes a `VerificationTrace` if its last verdict line can be read and agrees with `is_correct`; the chain is
-cut there and ends in our exact verdict line. Most critiques compare with the "Expected Answer" that their writer saw
-and a verifier will not see; they are kept as published. Both need their problem in our training split: one that was
-moved to dev or dropped by decontamination takes its rows with it.
+critique becomes a `Critique` if its last verdict line can be read, agrees with `is_correct`, and it tells nothing of
+the reference, which a verifier will not see: most compare with the "Expected Answer", and are dropped and counted by
+class (leaks.py). It is cut at the verdict and ends in our exact verdict line. Both need their problem in our training
+split: one that was moved to dev or dropped by decontamination takes its rows with it.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
+from proofline.data.leaks import WORDS, leak
 from proofline.data.prompts import verdict
 from proofline.data.published import Row, SourceError, text_field
-from proofline.records import Decoding, Problem, Solution, VerificationTrace, stable_id
+from proofline.data.verdicts import read_verdict
+from proofline.records import Critique, Decoding, Problem, Solution, stable_id
 
 FILE = "genrm_gsm8k_critiques"
 UNKNOWN = float("nan")
 T = TypeVar("T", int, bool)
-
-_VERDICT = re.compile(
-    r"(?:\*\*|<b>|#+ ?)*(?:Verification\W*)?Is the answer correct\W*(?:Yes/No)?(?:</?b>|[^\w<])*(Yes|No)\b(?!/)",
-    re.IGNORECASE,
-)
+DROPS = ("unreadable", "disagrees", *(f"leak_{name}" for name in (*WORDS, "reference_number")))
 
 
 class Published(NamedTuple):
-    """Candidates, verification traces, and counts of rows read, kept and dropped."""
+    """Candidates, critiques, and counts of rows read, kept and dropped."""
 
     solutions: list[Solution]
-    traces: list[VerificationTrace]
+    critiques: list[Critique]
     counts: dict[str, int]
 
 
@@ -50,20 +47,12 @@ def read_published(rows: Iterable[Row], train: Iterable[Problem]) -> Published:
             continue
         solution = _solution(row, problem)
         published.solutions.append(solution)
-        reason, trace = _trace(row, problem, solution)
-        counts[reason] += 1
-        if trace is not None:
-            published.traces.append(trace)
-    names = ("rows", "dropped_problem_not_in_train", "traces", "critique_unreadable", "critique_disagrees")
+        fate, critique = _critique(row, problem, solution)
+        counts[fate] += 1
+        if critique is not None:
+            published.critiques.append(critique)
+    names = ("rows", "dropped_problem_not_in_train", "critiques", *(f"critique_{drop}" for drop in DROPS))
     return published._replace(counts={"solutions": len(published.solutions)} | {name: counts[name] for name in names})
-
-
-def read_verdict(critique: str) -> tuple[str, bool] | None:
-    """The critique up to its last verdict line, and the verdict; None where there is no such line."""
-    matches = list(_VERDICT.finditer(critique))
-    if not matches:
-        return None
-    return critique[: matches[-1].start()].rstrip(), matches[-1][1].lower() == "yes"
 
 
 def _solution(row: Row, problem: Problem) -> Solution:
@@ -83,7 +72,7 @@ def _solution(row: Row, problem: Problem) -> Solution:
     )
 
 
-def _trace(row: Row, problem: Problem, solution: Solution) -> tuple[str, VerificationTrace | None]:
+def _critique(row: Row, problem: Problem, solution: Solution) -> tuple[str, Critique | None]:
     label = _plain(row, "is_correct", bool)
     read = read_verdict(text_field(row, "critique"))
     if read is None or not read[0]:
@@ -91,15 +80,14 @@ def _trace(row: Row, problem: Problem, solution: Solution) -> tuple[str, Verific
     rationale, says_correct = read
     if says_correct != label:
         return "critique_disagrees", None
-    return "traces", VerificationTrace(
+    told = leak(rationale, problem.question, solution.text, f"{problem.solution}\n{problem.answer}")
+    if told is not None:
+        return f"critique_leak_{told}", None
+    return "critiques", Critique(
         id=stable_id("critique", solution.id),
         problem_id=problem.id,
         solution_id=solution.id,
-        question=problem.question,
-        candidate=solution.text,
         chain=f"{rationale}\n{verdict(label)}".lstrip(),
-        label=label,
-        origin="critique",
     )
 
 

@@ -7,14 +7,20 @@ left side is no arithmetic. Nothing is ever evaluated but arithmetic.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
 
-from proofline.data.arithmetic import NUMBER, Side, compute, find_chains
+from proofline.answers import read_answer
+from proofline.data.arithmetic import NUMBER, Side, compute, find_chains, numbers
 
 _OTHER_SCALE = re.compile(r"\s*(?:(?:dozens?|hundreds?|thousands?|millions?|billions?|cents?|percent)\b|¢)")
 """Words that change the size of the number before them."""
+_COMMAS, _BARE = re.compile(r"\d,\d{3}"), re.compile(r"(?<![\d.])\d{4,}(?!\d)")
+"""Thousands with and without commas."""
+SLIPS = (-10, -2, -1, 1, 2, 10)
+"""How far a slip is off."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +110,10 @@ def _percent(left: Side, right: Side) -> tuple[str, Fraction]:
 
 
 def corrupt(solution: str, question: str, rng: Random, attempts: int = 8) -> str | None:
-    """A wrong copy of a right solution: one equation is broken and every later one follows from it.
+    """A wrong copy of a right solution: one equation is broken and all that comes later follows from it.
 
-    Breaks are a slip (the result is off by 1, 2 or 10) or a wrong operand (another number of the question).
-    Returns None where `attempts` draws gave no wrong copy with whole, non-negative numbers.
+    Breaks are a slip (the result is off by 1, 2 or 10) or a wrong operand (another number of the question). Returns
+    None where `attempts` draws gave no copy with whole, non-negative numbers that states another answer.
     """
     for _ in range(attempts):
         copy = _corrupt_once(solution, question, rng)
@@ -121,29 +127,57 @@ def _corrupt_once(solution: str, question: str, rng: Random) -> str | None:
     if not equations:
         return None
     broken = rng.randrange(len(equations))
-    others = re.findall(rf"(?<![\w.]){NUMBER}", question)
-    changed: dict[str, str] = {}
+    others = numbers(question)
+    changed: dict[Fraction, Fraction] = {}
     pieces: list[str] = []
     at = 0
     for index, equation in enumerate(equations):
-        left = re.sub(NUMBER, lambda m: changed.get(m[0], m[0]), equation.left)
-        slip = index == broken and (not others or rng.random() < 0.6)
+        operands = [changed.get(operand, operand) for operand in numbers(equation.left)]
+        slip = rng.choice(SLIPS) if index == broken and (not others or rng.random() < 0.6) else 0
         if index == broken and not slip:
-            numbers = list(re.finditer(NUMBER, left))
-            where = rng.choice(numbers)
-            left = left[: where.start()] + rng.choice(others) + left[where.end() :]
-        value = compute(left)
-        if value is None:
+            operands[rng.randrange(len(operands))] = rng.choice(others)
+        written: str | None = solution[equation.start : equation.end]
+        if slip or operands != numbers(equation.left):
+            value = compute(_with_numbers(equation.left, operands))
+            if value is None or (value := value + slip).denominator != 1 or value < 0:
+                return None
+            written = _rewritten(str(written), equation, [*operands, value])
+            if value != equation.right:
+                changed[equation.right] = value
+        if written is None or (index == broken and equation.right not in changed):
             return None
-        if slip:
-            value += rng.choice((-10, -2, -1, 1, 2, 10))
-        if value.denominator != 1 or value < 0:
-            return None
-        if value != equation.right:
-            changed[show(equation.right)] = show(value)
-        elif index == broken:
-            return None
-        pieces += [solution[at : equation.start], f"{left}={show(value)}"]
+        pieces += [_follow(solution[at : equation.start], changed), written]
         at = equation.end
-    tail = re.sub(NUMBER, lambda m: changed.get(m[0], m[0]), solution[at:])
-    return "".join([*pieces, tail]) if tail != solution[at:] else None
+    copy = "".join([*pieces, _follow(solution[at:], changed)])
+    if _COMMAS.search(solution) and not _BARE.search(solution):
+        copy = _BARE.sub(lambda match: f"{int(match[0]):,}", copy)
+    return copy if read_answer(copy).answer not in (None, read_answer(solution).answer) else None
+
+
+def _rewritten(written: str, equation: Equation, values: Sequence[Fraction]) -> str | None:
+    """The equation with other numbers and its own spelling, by which nobody could tell that it is a copy.
+
+    None where it has further numbers: sides between its first and its last, `.5`.
+    """
+    if numbers(written) != [*numbers(equation.left), equation.right]:
+        return None
+    return _with_numbers(written, values)
+
+
+def _with_numbers(text: str, values: Iterable[Fraction]) -> str:
+    new = iter(values)
+    return re.sub(NUMBER, lambda match: _spelt_as(match[0], next(new)), text)
+
+
+def _follow(prose: str, changed: Mapping[Fraction, Fraction]) -> str:
+    """What is said of a number that has changed, but not `3x`."""
+
+    def new(match: re.Match[str]) -> str:
+        (value,) = numbers(match[0])
+        return _spelt_as(match[0], changed.get(value, value))
+
+    return re.sub(rf"(?<![\w.]){NUMBER}(?!\w)", new, prose)
+
+
+def _spelt_as(old: str, value: Fraction) -> str:
+    return old if numbers(old) == [value] else show(value)

@@ -64,7 +64,7 @@ TRAININGS = {
     "genrm": Training(
         "generative verifier with chain of thought (GenRM-CoT, Zhang et al. 2024), "
         "trained on verification traces mixed with solutions; it verifies, and still solves",
-        "dpo", ("data/traces.jsonl", "data/demonstrations.jsonl"), ("traces",),
+        "dpo", ("data/traces.jsonl", "data/right_solutions.jsonl"), ("traces",),
     ),
 }  # fmt: skip
 

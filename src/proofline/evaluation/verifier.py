@@ -40,9 +40,11 @@ class Scored:
     answers: Ints
     right: Floats
     p_yes: Floats
+    lost_chains: Floats
+    """Share of a candidate's chains that reached no verdict."""
 
     def __getitem__(self, rows: Ints) -> Scored:
-        return Scored(self.answers[rows], self.right[rows], self.p_yes[rows])
+        return Scored(self.answers[rows], self.right[rows], self.p_yes[rows], self.lost_chains[rows])
 
 
 def evaluate_verifier(
@@ -54,6 +56,8 @@ def evaluate_verifier(
 ) -> Metrics:
     """All metrics over the candidates that have a verification. `seed` decides the bootstrap's draws alone."""
     p_yes = {row.solution_id: row.p_yes for row in verifications}
+    lost = {row.solution_id: np.isnan(row.p_yes_per_chain).sum() for row in verifications}
+    chains = max((len(row.p_yes_per_chain) for row in verifications), default=0)
     seen = {row.problem_id for row in verifications}
     table = tally([p for p in problems if p.id in seen], [g for g in grades if g.solution_id in p_yes])
     if table.answers.size != len(verifications):
@@ -61,11 +65,14 @@ def evaluate_verifier(
             f"{len(verifications)} verifications for {table.answers.size} graded candidates: "
             "verify and grade the same candidates of the same problems, once each"
         )
-    scores = np.array([[p_yes[one] for one in row] for row in table.solution_ids]).reshape(table.answers.shape)
-    scored = Scored(table.answers, table.right, scores)
+    scores, lost_chains = (
+        np.array([[values[one] for one in row] for row in table.solution_ids], float).reshape(table.answers.shape)
+        for values in (p_yes, lost)
+    )
+    scored = Scored(table.answers, table.right, scores, lost_chains / max(1, chains))
     return {
         "num_samples": int(table.answers.shape[1]),
-        "num_chains": max((len(row.p_yes_per_chain) for row in verifications), default=0),
+        "num_chains": chains,
         "confidence": section.confidence,
         "overall": _measure(scored, section, seed),
         "benchmarks": {name: _measure(scored[rows], section, seed) for name, rows in table.parts().items()},
@@ -83,6 +90,7 @@ def _measure(scored: Scored, section: Evaluation, seed: int) -> Metrics:
         "candidates": int(right.size),
         "right": int(right.sum()),
         "without_verdict": float(np.isnan(p_yes).mean()) if p_yes.size else float("nan"),
+        "chains_without_verdict": float(scored.lost_chains.mean()) if p_yes.size else float("nan"),
         "accuracy": share_mean((accepted == right).mean(axis=1), *draws)._asdict(),
         "false_accept_rate": _rate(accepted * wrong, wrong),
         "false_reject_rate": _rate((1 - accepted) * right, right),

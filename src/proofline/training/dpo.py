@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from proofline.config.schema import Dpo, Prompts
 from proofline.data.prompts import solution_messages
 from proofline.records import PreferencePair
+from proofline.storage.weights import weights_hash
 from proofline.training.batching import schedule_rows
 from proofline.training.checkpoints import checkpoint_folder
 from proofline.training.execution import AS_IT_COMES, Execution, prepare_process
@@ -45,6 +46,7 @@ def train_dpo(
 
     from proofline.training.preference import ReadyDPOTrainer
     from proofline.training.reference import reference_logps
+    from proofline.training.watch import CHANGE, PreferenceWatch
 
     policy = load_policy(policy_dir, execution)
     questions = [solution_messages(pair.question, prompts) for pair in pairs]
@@ -62,15 +64,34 @@ def train_dpo(
         **trl_arguments(section, schedule, seed, execution, checkpoints or partial(out_dir)), **loss_arguments(section)
     )
     logps = reference_logps(policy, list(zip(*kept, strict=True)), section.precision, execution.references)
+    ratio = length_ratio(kept)
     trainer = ReadyDPOTrainer(
         model=apply_formats(policy.model, section),
         processing_class=policy.tokenizer,
         args=arguments,
         train_dataset=ready_dataset(kept, logps).select(schedule.order),
     )
-    curves = ("loss", "rewards/margins", "rewards/accuracies", "logps/chosen", "logps/rejected")
+    trainer.add_callback(PreferenceWatch(run, section.beta, ratio))
+    curves = ("loss", "rewards/margins", "rewards/accuracies", "logps/chosen", "logps/rejected", CHANGE)
     metrics = fit(trainer, section, schedule, policy, checkpoints, out_dir, run, curves)
-    return {"pairs": len(kept), "pairs_dropped": len(pairs) - len(kept)} | metrics
+    counts = {
+        "pairs": len(kept),
+        "pairs_dropped": len(pairs) - len(kept),
+        "pairs_off_policy": off_policy(pairs, weights_hash(policy_dir)),
+        "length_ratio": ratio,
+    }
+    return counts | metrics
+
+
+def off_policy(pairs: Sequence[PreferencePair], weights: str) -> int:
+    """Pairs with a side that these weights, which the training starts from, did not sample."""
+    return sum({pair.chosen_from.weights, pair.rejected_from.weights} != {weights} for pair in pairs)
+
+
+def length_ratio(pairs: Sequence[tuple[TokenRow, TokenRow]]) -> float:
+    """Completion tokens of all chosen sides over those of all rejected ones."""
+    chosen, rejected = (sum(len(row.completion_ids) for row in side) for side in zip(*pairs, strict=True))
+    return chosen / rejected
 
 
 def longer(sides: tuple[TokenRow, TokenRow]) -> int:

@@ -2,7 +2,8 @@
 
 In: a GenRM folder, candidates with their problems. Out: a Verification row per candidate. Follows Zhang et al. 2024,
 "Generative Verifiers", section 3: the score of a chain is p(Yes) at the token after the verdict line, here normalised
-over Yes and No; the score of a candidate is the mean over its chains. A chain without a verdict has no score.
+over Yes and No; the score of a candidate is the mean over its chains. A chain without a verdict has no score of its own
+and counts as one that does not say Yes: left out, it would let one lucky chain of many speak for the candidate.
 """
 
 from __future__ import annotations
@@ -62,18 +63,22 @@ def verify(
     for problem, solution, label in candidates:
         own = [chains[solution.id][k] for k in range(section.num_chains)]
         scores = tuple(p_yes(completion, line, (yes, no)) for completion in own)
-        known = [score for score in scores if not math.isnan(score)]
         rows_out.append(
             Verification(
                 solution_id=solution.id,
                 problem_id=problem.id,
                 label=label,
-                p_yes=float(np.mean(known)) if known else math.nan,
+                p_yes=mean_p_yes(scores),
                 p_yes_per_chain=scores,
                 chains=tuple(sampler.tokenizer.batch_decode([completion.token_ids for completion in own])),
             )
         )
     return rows_out
+
+
+def mean_p_yes(scores: Sequence[float]) -> float:
+    """A candidate's score from its chains' (NaN: no verdict, counted as 0); NaN where none has a verdict."""
+    return math.nan if all(map(math.isnan, scores)) else float(np.mean(np.nan_to_num(scores, nan=0.0)))
 
 
 def verdict_ids(sampler: Sampler) -> tuple[int, int]:
