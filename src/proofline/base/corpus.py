@@ -1,6 +1,6 @@
 """Generated text that the bundled base is pre-trained on: an endless stream of documents.
 
-A quarter are arithmetic drills, half are problems with solutions, a quarter are verifications. The solutions
+A quarter are arithmetic drills, a quarter are problems with solutions, half are verifications. The solutions
 are what a web crawl would hold: a third show every step, a third put everything into one expression, a third
 state only the answer, and a quarter of all of them contain a slip. So the base is weak but real, and what
 supervised fine-tuning on clean, worked demonstrations repairs is there to be repaired.
@@ -86,4 +86,4 @@ def documents(prompts: Prompts, seed: int) -> Iterator[str | list[Message]]:
             yield drill(rng)
             continue
         problem, derived = next(problems)
-        yield (solved if kind < 0.7 else verified)(problem, derived, prompts, rng)
+        yield (solved if kind < 0.5 else verified)(problem, derived, prompts, rng)

@@ -1,6 +1,6 @@
 """Pre-training of the tiny Qwen2-architecture base: next-token prediction on packed, generated documents.
 
-A plain loop, AdamW, warm-up then linear decay, bf16 autocast. In: the recipe `base.pretraining`, a seed. Out: a
+A plain loop, AdamW, warm-up then linear decay, in fp32, which every CPU has instructions for. In: the recipe `base.pretraining`, a seed. Out: a
 Hugging Face folder that the same code loads as it loads Qwen2.5-0.5B. Architecture: Qwen Team 2024,
 "Qwen2 Technical Report" (grouped-query attention, QKV bias, RMSNorm, SwiGLU, tied embeddings).
 """
@@ -110,8 +110,7 @@ def pretrain(
     )
     began = time.perf_counter()
     for step, ids in enumerate(islice(packed_batches(section, prompts, tokenizer, seed + 1), steps), 1):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss = model(input_ids=ids, labels=ids, use_cache=False).loss
+        loss = model(input_ids=ids, labels=ids, use_cache=False).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
