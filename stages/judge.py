@@ -20,7 +20,7 @@ from proofline.tracking import track
 def main() -> None:
     params = load_params()
     section, opponent = params.evaluation, params.judge.opponent
-    with track("judge", sections={"evaluation": section, "judge": params.judge}) as run:
+    with track("judge", sections={"evaluation": section, "judge": params.judge, "seed": params.seed}) as run:
         problems = subset(read_records("data/problems/test.jsonl", Problem), section.problems)
         grades = {
             policy: read_records(f"reports/evaluate/{policy}/greedy_grades.jsonl", Grade) for policy in get_args(Policy)
@@ -29,7 +29,7 @@ def main() -> None:
         policies = {}
         for policy in (name for name in grades if name != opponent):
             rows = judge(problems, policy, opponent, grades[policy], grades[opponent])
-            policies[policy] = win_rates(problems, rows, section.confidence)
+            policies[policy] = win_rates(problems, rows, section, params.seed)
             judgements += rows
         metrics = {"opponent": opponent, "policies": policies}
         write_records("reports/judge/judgements.jsonl", judgements)

@@ -107,7 +107,7 @@ def composed(study: Invented) -> Study:
             study.sample_grades[policy], study.section, 0,
         )  # fmt: skip
         rows = judge(study.problems, policy, "base", study.greedy_grades[policy], study.greedy_grades["base"])
-        rates = None if policy == "base" else win_rates(study.problems, rows, 0.95)
+        rates = None if policy == "base" else win_rates(study.problems, rows, study.section, seed=0)
         results[policy] = PolicyResults(
             through_json(metrics), study.greedy_grades[policy], study.sample_grades[policy], through_json(rates)
         )

@@ -1,7 +1,7 @@
 """Pairwise verdicts and the win rates made of them."""
 
 import pytest
-from invented import Invented, graded, problem
+from invented import Invented, evaluation_section, graded, problem
 
 from proofline.evaluation.judge import judge, win_rates
 from proofline.evaluation.statistics import compare_shares
@@ -16,7 +16,7 @@ def test_the_right_one_wins_and_equals_tie() -> None:
     assert [row.winner for row in rows] == ["tie", "policy", "opponent", "tie", "tie"]
     assert rows[2].reason == "sft unparsed, base correct"
     assert {(row.policy, row.opponent, row.judge) for row in rows} == {("sft", "base", "ground_truth")}
-    rates = win_rates(problems, rows, 0.95)["benchmarks"]["gsm8k/word"]
+    rates = win_rates(problems, rows, evaluation_section(1), seed=0)["benchmarks"]["gsm8k/word"]
     assert (rates["wins"], rates["losses"], rates["ties"]) == (1, 1, 3)
     assert rates["win_rate"]["value"] == 0.5
 
@@ -24,7 +24,7 @@ def test_the_right_one_wins_and_equals_tie() -> None:
 def test_the_win_rate_is_the_paired_difference_in_another_unit(study: Invented) -> None:
     grades = study.greedy_grades
     rows = judge(study.problems, "sft", "base", grades["sft"], grades["base"])
-    rates = win_rates(study.problems, rows, 0.95)
+    rates = win_rates(study.problems, rows, study.section, seed=0)
     right = {name: [grade.verdict == "correct" for grade in grades[name]] for name in ("sft", "base")}
     paired = compare_shares(right["sft"], right["base"], 0.95)
     assert rates["overall"]["p_value"] == paired.p_value

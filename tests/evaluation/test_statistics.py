@@ -131,7 +131,61 @@ def test_false_alarms_are_as_rare_as_stated() -> None:
     assert alarms / 300 < 0.09
 
 
+families = st.lists(st.integers(0, 6), min_size=2, max_size=60)
+
+
+@given(families, st.integers(0, 5))
+def test_problems_without_kin_are_their_own_clusters(labels: list[int], seed: int) -> None:
+    values = np.random.default_rng(seed).random(len(labels))
+    names = [f"cluster {i}" for i in range(len(labels))]
+    assert ours.bootstrap_mean(values, 0.9, 50, seed, names) == ours.bootstrap_mean(values, 0.9, 50, seed)
+    assert ours.sign_flip(values - 0.5, 50, seed, names) == ours.sign_flip(values - 0.5, 50, seed)
+    solved = values > 0.5
+    wilson = ours.wilson(int(solved.sum()), len(solved), 0.9)
+    assert ours.share_solved(solved, 0.9, 50, seed, names) == wilson
+    exact = ours.compare_shares(solved, ~solved, 0.9)
+    assert ours.compare_solved(solved, ~solved, 0.9, 50, seed, names) == exact
+
+
+@given(families, st.permutations([f"name {i}" for i in range(7)]))
+def test_what_a_cluster_is_called_decides_nothing(labels: list[int], names: list[str]) -> None:
+    values = np.random.default_rng(0).random(len(labels))
+    renamed = [names[label] for label in labels]
+    assert ours.bootstrap_mean(values, 0.9, 40, 0, labels) == pytest.approx(
+        ours.bootstrap_mean(values, 0.9, 40, 0, renamed), nan_ok=True
+    )
+    assert ours.sign_flip(values, 40, 0, labels) == ours.sign_flip(values, 40, 0, renamed)
+
+
+def test_ten_copies_of_a_problem_say_as_much_as_one() -> None:
+    values = np.random.default_rng(0).random(40)
+    tenfold, clusters = np.repeat(values, 10), np.repeat(np.arange(40), 10)
+    one, ten = ours.bootstrap_mean(values, 0.95, 500, 0), ours.bootstrap_mean(tenfold, 0.95, 500, 0, clusters)
+    assert ten == pytest.approx(one)
+    assert ours.sign_flip(tenfold - 0.4, 500, 0, clusters) == ours.sign_flip(values - 0.4, 500, 0)
+    blind = ours.bootstrap_mean(tenfold, 0.95, 500, 0)
+    assert blind.high - blind.low < 0.4 * (ten.high - ten.low)
+    nothing = ours.share_mean(np.zeros(400), 0.95, 100, 0, clusters)
+    assert nothing == ours.wilson(0, 40, 0.95)
+    assert isnan(ours.bootstrap_mean(values, 0.95, 100, 0, np.zeros(40)).low)  # one cluster has no spread
+
+
+def test_clustered_intervals_cover_and_unclustered_ones_do_not() -> None:
+    """Problems of 60 templates, 1 to 9 each, whose difficulty is the template's: 95% intervals, 200 trials."""
+    rng = np.random.default_rng(0)
+    clusters = np.repeat(np.arange(60), rng.integers(1, 10, 60))
+    covered, blind = 0, 0
+    for trial in range(200):
+        values = rng.binomial(1, rng.beta(0.5, 0.5, 60)[clusters]).astype(float)
+        covered += (found := ours.bootstrap_mean(values, 0.95, 400, trial, clusters)).low <= 0.5 <= found.high
+        blind += (found := ours.bootstrap_mean(values, 0.95, 400, trial)).low <= 0.5 <= found.high
+    assert covered / 200 > 0.9
+    assert blind / 200 < 0.85
+
+
 def test_mismatched_problems_are_refused() -> None:
+    with pytest.raises(ValueError, match="4 clusters named for 3 problems"):
+        ours.bootstrap_mean([0.0, 0.5, 1.0], 0.95, 100, 0, [1, 1, 2, 2])
     with pytest.raises(ValueError, match="2 with 3 problems"):
         ours.compare_shares([True, False], [True, False, True], 0.95)
     with pytest.raises(ValueError, match="expected 0 <= successes"):

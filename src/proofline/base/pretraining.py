@@ -1,7 +1,8 @@
 """Pre-training of the tiny Qwen2-architecture base: next-token prediction on packed, generated documents.
 
-A plain loop, AdamW, warm-up then linear decay, in fp32, which every CPU has instructions for. In: the recipe `base.pretraining`, a seed. Out: a
-Hugging Face folder that the same code loads as it loads Qwen2.5-0.5B. Architecture: Qwen Team 2024,
+A plain loop, AdamW, warm-up then linear decay, in fp32, which every CPU has instructions for. In: the recipe
+`base.pretraining`, a seed. Out: a Hugging Face folder that the same code loads as it loads Qwen2.5-0.5B.
+Architecture: Qwen Team 2024,
 "Qwen2 Technical Report" (grouped-query attention, QKV bias, RMSNorm, SwiGLU, tied embeddings).
 """
 

@@ -2,7 +2,7 @@
 
 In: grades of two policies' greedy solutions of the same problems. Out: one `Judgement` a problem, and win rates
 (wins + ties / 2) / n. Both right, or neither, is a tie. So the win rate is one half plus half the difference of
-accuracies, and its interval and p-value are those of the paired difference (Tango 1998, McNemar 1947).
+accuracies, and its interval and p-value are those of the paired difference (`statistics.compare_solved`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from proofline.config.schema import Evaluation
 from proofline.evaluation.metrics import Metrics
-from proofline.evaluation.statistics import compare_counts
+from proofline.evaluation.statistics import compare_solved
 from proofline.evaluation.tally import EvaluationError, benchmark_of, in_order
 from proofline.records import Grade, Judgement, Problem
 
@@ -44,28 +45,29 @@ def judge(
     return rows
 
 
-def win_rates(problems: Sequence[Problem], judgements: Sequence[Judgement], confidence: float) -> Metrics:
-    """One policy against its opponent, overall and per benchmark."""
-    benchmark = {problem.id: benchmark_of(problem) for problem in problems}
+def win_rates(problems: Sequence[Problem], judgements: Sequence[Judgement], section: Evaluation, seed: int) -> Metrics:
+    """One policy against its opponent, overall and per benchmark. `seed` decides the bootstrap's draws alone."""
+    of = {problem.id: problem for problem in problems}
+    parts = {row.problem_id: benchmark_of(of[row.problem_id]) for row in judgements}
+
+    def measure(rows: Sequence[Judgement]) -> Metrics:
+        won, lost = ([row.winner == side for row in rows] for side in ("policy", "opponent"))
+        draws = (section.confidence, section.bootstrap_resamples, seed, [of[row.problem_id].cluster for row in rows])
+        paired = compare_solved(won, lost, *draws)
+        return {
+            "win_rate": paired.difference.scaled(0.5, 0.5)._asdict(),
+            "p_value": paired.p_value,
+            "wins": paired.wins,
+            "losses": paired.losses,
+            "ties": paired.ties,
+        }
+
     return {
-        "overall": _win_rate(judgements, confidence),
+        "overall": measure(judgements),
         "benchmarks": {
-            name: _win_rate([row for row in judgements if benchmark[row.problem_id] == name], confidence)
-            for name in in_order(benchmark.values())
+            name: measure([row for row in judgements if parts[row.problem_id] == name])
+            for name in in_order(parts.values())
         },
-    }
-
-
-def _win_rate(judgements: Sequence[Judgement], confidence: float) -> Metrics:
-    wins = sum(row.winner == "policy" for row in judgements)
-    losses = sum(row.winner == "opponent" for row in judgements)
-    paired = compare_counts(wins, losses, len(judgements), confidence)
-    return {
-        "win_rate": paired.difference.scaled(0.5, 0.5)._asdict(),
-        "p_value": paired.p_value,
-        "wins": wins,
-        "losses": losses,
-        "ties": paired.ties,
     }
 
 

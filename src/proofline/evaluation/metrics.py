@@ -15,7 +15,7 @@ import numpy as np
 
 from proofline.config.schema import Evaluation
 from proofline.evaluation.selection import Ints, ladder, pass_at_k, vote_at_k
-from proofline.evaluation.statistics import Estimate, share_mean, wilson
+from proofline.evaluation.statistics import Estimate, share_mean, share_solved
 from proofline.evaluation.tally import EvaluationError, tally
 from proofline.records import Grade, Problem, Solution
 
@@ -36,19 +36,21 @@ def evaluate_policy(
     first, many = tally(problems, greedy_grades, 1), tally(problems, sample_grades, section.num_samples)
 
     def measure(rows: Ints) -> Metrics:
-        right = int(first.right[rows].sum())
+        right = first.right[rows, 0]
         answers = many.answers[rows]
+        draws = (section.confidence, section.bootstrap_resamples, seed, first.clusters[rows])
 
         def mean(shares: Sequence[float]) -> Metrics:
-            return share_mean(shares, section.confidence, section.bootstrap_resamples, seed)._asdict()
+            return share_mean(shares, *draws)._asdict()
 
         def curve(value: Callable[[Ints, int], float]) -> Metrics:
             return {str(k): mean([value(row, k) for row in answers]) for k in ladder(section.num_samples)}
 
         return {
             "problems": len(rows),
-            "greedy_right": right,
-            "greedy_accuracy": wilson(right, len(rows), section.confidence)._asdict(),
+            "clusters": len(set(first.clusters[rows])),
+            "greedy_right": int(right.sum()),
+            "greedy_accuracy": share_solved(right, *draws)._asdict(),
             "greedy_unparsed": _mean(first.unread[rows]),
             "sampled_accuracy": mean(list(many.right[rows].mean(axis=1))),
             "sampled_unparsed": _mean(many.unread[rows]),

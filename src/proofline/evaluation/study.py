@@ -18,7 +18,7 @@ import numpy as np
 from proofline.config.schema import Evaluation
 from proofline.evaluation.metrics import Metrics
 from proofline.evaluation.selection import Ints
-from proofline.evaluation.statistics import Paired, compare_means, compare_shares
+from proofline.evaluation.statistics import Paired, compare_means, compare_solved
 from proofline.evaluation.tally import Tally, tally
 from proofline.records import Grade, Problem
 
@@ -102,7 +102,7 @@ def compose(
             Change(
                 policy=name,
                 before=before,
-                greedy=_compare_greedy(greedy[name], greedy[before], section),
+                greedy=_compare_greedy(greedy[name], greedy[before], section, seed),
                 sampled=_compare_sampled(sampled[name], sampled[before], section, seed),
             )
             for before, name in pairwise(names)
@@ -113,15 +113,16 @@ def compose(
     )
 
 
-def _compare_greedy(after: Tally, before: Tally, section: Evaluation) -> dict[str, Paired]:
+def _compare_greedy(after: Tally, before: Tally, section: Evaluation, seed: int) -> dict[str, Paired]:
     a, b = after.right[:, 0], before.right[:, 0]
-    return {name: compare_shares(a[rows], b[rows], section.confidence) for name, rows in _parts(after).items()}
+    draws = (section.confidence, section.bootstrap_resamples, seed)
+    return {name: compare_solved(a[r], b[r], *draws, after.clusters[r]) for name, r in _parts(after).items()}
 
 
 def _compare_sampled(after: Tally, before: Tally, section: Evaluation, seed: int) -> dict[str, Paired]:
     a, b = after.right.mean(axis=1), before.right.mean(axis=1)
     draws = (section.confidence, section.bootstrap_resamples, seed)
-    return {name: compare_means(a[rows], b[rows], *draws) for name, rows in _parts(after).items()}
+    return {name: compare_means(a[r], b[r], *draws, after.clusters[r]) for name, r in _parts(after).items()}
 
 
 def _parts(table: Tally) -> dict[str, Ints]:
