@@ -29,7 +29,7 @@ TITLES = {
     ABLATION: "+SFT+DPO+solutions (no traces)",
     "genrm": "+SFT+DPO+GenRM",
 }
-"""The policies in the order in which tables show them."""
+"""What is evaluated, as tables name it and in their order."""
 OVERALL = "overall"
 
 

@@ -7,8 +7,9 @@ give them the fraction `solution_weight` of all completion tokens. As every comp
 same, that fraction is the solutions' expected share of the loss, with no weights inside the trainer.
 
 The ablation is the same training with the traces muted: the same steps over the same rows in the same order, at the
-same learning rates, each solution with the weight it has beside the traces. So what it does to the policy is what the
-solutions do, and the difference to the verifier is what the traces do.
+same learning rates, each solution with the weight in the loss that it has beside the traces. So what it does to the
+policy is what the solutions do, and the difference to the verifier is what the traces do. One thing is in that
+difference too: Adam divides by the size of the gradients, so alone the solutions take longer steps than beside traces.
 """
 
 from __future__ import annotations
