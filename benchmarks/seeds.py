@@ -19,6 +19,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from proofline.config.schema import EVALUATED
+
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 
@@ -47,7 +49,7 @@ def figures(measured: dict[str, Any]) -> dict[str, float]:
     """The effects in one row, shares in [0, 1]."""
     row = {
         f"{policy} {kind}": measured["policies"][policy][f"{kind}_accuracy"]["value"]
-        for policy in ("base", "sft", "dpo", "genrm")
+        for policy in EVALUATED
         for kind in ("greedy", "sampled")
     }
     verifier = measured["verifier"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import _checkout  # noqa: F401 - before the package
 
 from proofline.config import load_environment, load_params
+from proofline.config.schema import EVALUATED
 from proofline.data.subset import subset
 from proofline.evaluation.metrics import evaluate_policy, scalars
 from proofline.grading import SHARD_SOLUTIONS, grade_all
@@ -59,5 +60,5 @@ def main(policy: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--policy", required=True, choices=("base", "sft", "dpo", "genrm"))
+    parser.add_argument("--policy", required=True, choices=EVALUATED)
     main(parser.parse_args().policy)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import _checkout  # noqa: F401 - before the package
 
 from proofline.config import load_params
-from proofline.config.schema import Policy
+from proofline.config.schema import POLICIES
 from proofline.data.subset import subset
 from proofline.evaluation.judge import judge, win_rates
 from proofline.evaluation.metrics import scalars
@@ -22,9 +20,7 @@ def main() -> None:
     section, opponent = params.evaluation, params.judge.opponent
     with track("judge", sections={"evaluation": section, "judge": params.judge, "seed": params.seed}) as run:
         problems = subset(read_records("data/problems/test.jsonl", Problem), section.problems)
-        grades = {
-            policy: read_records(f"reports/evaluate/{policy}/greedy_grades.jsonl", Grade) for policy in get_args(Policy)
-        }
+        grades = {policy: read_records(f"reports/evaluate/{policy}/greedy_grades.jsonl", Grade) for policy in POLICIES}
         judgements: list[Judgement] = []
         policies = {}
         for policy in (name for name in grades if name != opponent):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import _checkout  # noqa: F401 - before the package
 
 from proofline.config import load_params
-from proofline.config.schema import Policy
+from proofline.config.schema import EVALUATED, POLICIES
 from proofline.data.subset import subset
 from proofline.evaluation.cards import Dataset, Provenance, cards
 from proofline.evaluation.metrics import scalars
@@ -36,11 +36,11 @@ def main() -> None:
     with track("report", sections=sections) as run:
         problems = subset(read_records("data/problems/test.jsonl", Problem), section.problems)
         judged = read_json(REPORTS / "judge/metrics.json")
-        results = {policy: read_policy(policy, judged["policies"]) for policy in get_args(Policy)}
+        results = {policy: read_policy(policy, judged["policies"]) for policy in EVALUATED}
         verifier = read_json(REPORTS / "verify/metrics.json")
         study = compose(problems, results, verifier, verified, judged["opponent"], section, seed)
         provenance = Provenance(
-            sections={policy: sections[policy].model_dump() for policy in results},
+            sections={policy: sections[policy].model_dump() for policy in POLICIES},
             datasets={path: Dataset.of(path) for path in DATASETS},
             ledgers={
                 "demonstrations": read_json(Path("data/curation.json"))["demonstrations"],

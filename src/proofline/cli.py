@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from proofline.certificate.commands import add_certificate_commands
 from proofline.config.checkout import run_in_own_checkout
 from proofline.config.failures import explained
+from proofline.config.schema import TRAINED
 from proofline.explain import add_explain_command
 from proofline.registry.commands import add_registry_commands
 
@@ -100,7 +101,7 @@ def run_check(options: argparse.Namespace) -> None:
     name, edits = nearest_profile(root)
     print(f"params.yaml: {name}" + (f" with {len(edits)} edits" if edits else "") + f", seed {params.seed}")
     print(f"  base {params.base.source}; problems from {', '.join(params.prepare.sources)}")
-    for section in ("sft", "dpo", "genrm"):
+    for section in TRAINED:
         training = getattr(params, section)
         print(
             f"  {section}: {training.epochs:g} epochs, learning rate {training.learning_rate:g}, {training.precision}"
@@ -128,8 +129,10 @@ def show_processor(params: Params, environment: Environment, root: Path) -> None
     fp32, threads = gflops("fp32"), environment.threads_each
     print(f"  {threads} threads; one multiplies {fp32:.0f} GFLOP/s in fp32, measured just now")
     if known := estimate(params, fp32, threads, root):
+        without = f", without {', '.join(known.unmeasured)}" if known.unmeasured else ""
         print(
-            f"  the whole graph takes about {known[0] / 60:.0f} minutes here, by the probe and its time on {known[1]}"
+            f"  the whole graph takes about {known.seconds / 60:.0f} minutes here{without}, "
+            f"by the probe and its time on {known.processor}"
         )
     else:
         print("  how long the graph takes is known for the bundled base on generated problems alone")

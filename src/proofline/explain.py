@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from proofline.config.schema import Params
+from proofline.config.schema import EVALUATED, Params
 from proofline.data.candidates import WRITTEN, written_candidates
 from proofline.data.chain import verify
 from proofline.data.prompts import solution_messages, verdict
@@ -31,12 +31,11 @@ from proofline.storage.weights import WeightsError, weights_hash
 
 R = TypeVar("R", PreferencePair, VerificationTrace, Solution, Problem)
 PAIRS, TRACES, DEMONSTRATIONS = "data/pairs.jsonl", "data/traces.jsonl", "data/demonstrations.jsonl"
-POLICIES = ("base", "sft", "dpo", "genrm")
 GRADED = {
-    **{f"data/samples/{policy}.jsonl": f"data/grades/{policy}.jsonl" for policy in POLICIES},
+    **{f"data/samples/{policy}.jsonl": f"data/grades/{policy}.jsonl" for policy in EVALUATED},
     "data/published.jsonl": "data/grades/published.jsonl",
     **{f"reports/evaluate/{policy}/{rows}.jsonl": f"reports/evaluate/{policy}/{grades}_grades.jsonl"
-       for policy in POLICIES for rows, grades in (("greedy", "greedy"), ("samples", "sample"))},
+       for policy in EVALUATED for rows, grades in (("greedy", "greedy"), ("samples", "sample"))},
 }  # fmt: skip
 """Files of solutions, and the grades of each."""
 
@@ -169,7 +168,7 @@ def again(root: Path, problem: Problem, text: str, origin: Origin, params: Param
         yield f"  not drawn again: {origin.policy} names no weights"
         return
     here = {}
-    for policy in POLICIES:
+    for policy in EVALUATED:
         try:
             here[weights_hash(root / "models" / policy)] = root / "models" / policy
         except WeightsError:

@@ -77,7 +77,7 @@ def layout(graph: Graph) -> dict[str, tuple[float, float]]:
     place = {}
     for column, lane in enumerate(LANES):
         for row in range(max(depth.values()) + 1):
-            beside = [name for name in reversed(graph) if depth[name] == row and kind(name) == lane]
+            beside = [name for name in graph if depth[name] == row and kind(name) == lane]
             for position, name in enumerate(beside):
                 place[name] = (column + 0.7 * (position - (len(beside) - 1) / 2), float(-row))
     return place

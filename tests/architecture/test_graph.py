@@ -15,8 +15,10 @@ import pytest
 from ruamel.yaml import YAML
 from source_graph import REPOSITORY, closure, modules, only_text
 
-from proofline.config.schema import Params
+from proofline.config.schema import ABLATION, EVALUATED, POLICIES, TRAINED, Params
 from proofline.evaluation.cards import TRAININGS
+from proofline.evaluation.plots import POLICY_COLOURS
+from proofline.evaluation.study import TITLES
 from proofline.training.identity import CODE
 
 GRAPH: dict[str, Any] = YAML(typ="safe").load((REPOSITORY / "dvc.yaml").read_text())["stages"]
@@ -116,7 +118,7 @@ def test_a_command_is_the_script_and_at_most_a_policy(stage: str) -> None:
 def test_the_code_of_a_checkpoint_is_what_its_training_runs() -> None:
     """Another code's checkpoint is not resumed: none of what can change a training may be left out of its identity."""
     named = [f"src/proofline/{part}" for part in CODE]
-    for stage in ("train_sft", "train_dpo", "train_genrm"):
+    for stage in [name for name in STAGES if name.startswith("train_")]:
         needed = needed_modules(stage).values()
         left_out = sorted(path for path in needed if not any(covers(part, path) for part in named))
         assert not left_out, f"add to CODE in training/identity.py: {', '.join(left_out)}"
@@ -130,7 +132,23 @@ def test_everything_a_stage_writes_is_cached() -> None:
             assert out.split("/")[0] in ("data", "models", "reports")
 
 
-@pytest.mark.parametrize("policy", ["sft", "dpo", "genrm"])
+def test_policies_are_those_that_the_recipe_names() -> None:
+    """`dvc.yaml` and the tables cannot import the one list."""
+    assert {f"train_{policy}" for policy in (*TRAINED, ABLATION)} == {name for name in STAGES if "train_" in name}
+    assert GRAPH["evaluate"]["foreach"] == list(TITLES) == list(EVALUATED)
+    judged = {dep.split("/")[2] for dep in STAGES["judge"]["deps"] if dep.startswith("reports/evaluate/")}
+    assert judged == set(POLICIES) == set(POLICY_COLOURS) == set(TRAININGS)
+
+
+def test_the_ablation_is_trained_on_what_the_verifier_is_trained_on() -> None:
+    verifier, ablation = STAGES["train_genrm"], STAGES[f"train_{ABLATION}"]
+    assert ablation["params"] == verifier["params"]
+    assert [dep for dep in ablation["deps"] if "stages/" not in dep] == [
+        dep for dep in verifier["deps"] if "stages/" not in dep
+    ]
+
+
+@pytest.mark.parametrize("policy", TRAINED)
 def test_a_model_card_names_the_rows_that_the_stage_trains_on(policy: str) -> None:
     rows = [dep for dep in STAGES[f"train_{policy}"]["deps"] if dep.startswith("data/")]
     assert sorted(TRAININGS[policy].datasets) == sorted(rows)

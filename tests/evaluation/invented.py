@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from proofline.config.schema import Evaluation
+from proofline.config.schema import ABLATION, Evaluation
 from proofline.evaluation.judge import judge, win_rates
 from proofline.evaluation.metrics import evaluate_policy
 from proofline.evaluation.study import PolicyResults, Study, compose
@@ -20,7 +20,7 @@ from proofline.records import Decoding, Grade, Problem, Solution, Verification
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import write_records
 
-ABILITY = {"base": 0.0, "sft": 0.8, "dpo": 0.85, "genrm": 0.75}
+ABILITY = {"base": 0.0, "sft": 0.8, "dpo": 0.85, "genrm": 0.75, ABLATION: 0.8}
 """Log-odds of being right on a problem of middle difficulty, above the base's."""
 
 
@@ -107,7 +107,7 @@ def composed(study: Invented) -> Study:
             study.sample_grades[policy], study.section, 0,
         )  # fmt: skip
         rows = judge(study.problems, policy, "base", study.greedy_grades[policy], study.greedy_grades["base"])
-        rates = None if policy == "base" else win_rates(study.problems, rows, study.section, seed=0)
+        rates = None if policy in ("base", ABLATION) else win_rates(study.problems, rows, study.section, seed=0)
         results[policy] = PolicyResults(
             through_json(metrics), study.greedy_grades[policy], study.sample_grades[policy], through_json(rates)
         )

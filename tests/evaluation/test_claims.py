@@ -1,13 +1,16 @@
 """Words follow the statistics: an effect is named only where interval and test both show it."""
 
 from math import nan
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofline.evaluation.claims import discrimination, effect, is_shown, p_words, percent, points
+from proofline.config.schema import ABLATION
+from proofline.evaluation.claims import attribution, discrimination, effect, is_shown, p_words, percent, points
 from proofline.evaluation.statistics import Estimate, Paired, compare_counts
+from proofline.evaluation.study import OVERALL, Change
 
 cases = st.tuples(st.integers(0, 80), st.integers(0, 80), st.integers(0, 500)).filter(lambda c: sum(c) > 0)
 
@@ -52,6 +55,28 @@ def test_a_claim_has_the_sign_of_its_difference(cells: tuple[int, int, int]) -> 
     words = effect("a", "b", "c", paired, 0.95)
     assert ("beats" in words) == (is_shown(paired, 0.95) and wins > losses)
     assert ("loses to" in words) == (is_shown(paired, 0.95) and wins < losses)
+
+
+@pytest.mark.parametrize(("alone", "beside"), [(0.031, 0.013), (0.05, -0.02), (nan, nan)])
+def test_what_the_genrm_stage_does_is_split_into_solutions_and_traces(alone: float, beside: float) -> None:
+    """Bold where an effect is shown; the parts may have opposite signs."""
+    parts = [
+        change("dpo", ABLATION, result(alone, alone - 0.01, alone + 0.01, 1e-5)),
+        change(ABLATION, "genrm", result(beside, beside - 0.03, beside + 0.03, 0.4)),
+    ]
+    whole = change("dpo", "genrm", result(alone + beside, -0.1, 0.1, 0.5))
+    words = attribution(SimpleNamespace(changes=(whole,), parts=tuple(parts), confidence=0.95), "sampled")  # type: ignore[arg-type]
+    assert words.startswith(f"The GenRM stage's {points(alone + beside)} points in accuracy of single samples are ")
+    assert ("**" in words) == ("p < 0.001; not shown" not in words) == (alone == alone)
+    if alone == 0.031:
+        assert words.endswith(
+            "**+3.1 by its right solutions alone** (95% CI +2.1 to +4.1, p < 0.001) and "
+            "+1.3 by its traces beside them (95% CI −1.7 to +4.3, p = 0.40; not shown)."
+        )
+
+
+def change(before: str, policy: str, overall: Paired) -> Change:
+    return Change(policy, before, {OVERALL: overall}, {OVERALL: overall})
 
 
 def test_discrimination() -> None:

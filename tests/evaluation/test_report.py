@@ -14,10 +14,12 @@ from checkout import EMBEDDED, REPOSITORY
 from invented import ABILITY, composed, invent, write_study
 from ruamel.yaml import YAML
 
+from proofline.config.schema import ABLATION, POLICIES
+from proofline.evaluation.claims import points
 from proofline.evaluation.metrics import scalars
 from proofline.evaluation.plots import draw_all, plot_rows
 from proofline.evaluation.results import results_markdown
-from proofline.evaluation.study import Study, all_metrics, headline
+from proofline.evaluation.study import TITLES, Study, all_metrics, headline
 from proofline.records import Judgement
 from proofline.storage.records import read_records
 from proofline.tracking import NullRun
@@ -48,7 +50,7 @@ def composed_study() -> Study:
 
 def test_all_outs_are_there(reported: Path) -> None:
     reports = reported / "reports"
-    assert {path.stem for path in (reports / "cards").iterdir()} == set(ABILITY)
+    assert {path.stem for path in (reports / "cards").iterdir()} == set(POLICIES)
     pictures = {path.name for path in (reports / "plots").glob("*.png")}
     linked = set(re.findall(r"\(plots/([\w.]+)\)", (reports / "results.md").read_text()))
     assert linked == pictures
@@ -69,6 +71,24 @@ def test_the_table_holds_the_metrics(reported: Path) -> None:
     assert f"{100 * win_rate:.1f} [" in row
     assert metrics["verifier"]["gains"]["best_of_over_one"]["low"] > 0
     assert "**best-of-8 by GenRM beats a single sample**" in results
+
+
+def test_what_the_genrm_stage_does_is_attributed(reported: Path) -> None:
+    """Its right solutions' part and its traces' add up to the whole, in the numbers, the table and the claims."""
+    metrics = json.loads((reported / "reports/metrics.json").read_text())
+    results = (reported / "reports/results.md").read_text()
+    for kind in ("greedy", "sampled"):
+        whole, alone, beside = (
+            metrics["changes"][name][kind]["value"]
+            for name in ("genrm_over_dpo", f"{ABLATION}_over_dpo", f"genrm_over_{ABLATION}")
+        )
+        assert whole == pytest.approx(alone + beside)
+        assert f"{points(alone)} by its right solutions alone" in results
+        assert f"{points(beside)} by its traces beside them" in results
+    row = next(line for line in results.splitlines() if line.startswith(f"| {TITLES[ABLATION]} |"))
+    assert row.endswith("| — |"), "it is not judged"
+    assert f"{TITLES[ABLATION]} → {TITLES['genrm']}, greedy" in results
+    assert "by its traces beside them" in (reported / "reports/cards/genrm.md").read_text()
 
 
 def test_every_table_is_rectangular(reported: Path) -> None:
@@ -118,7 +138,7 @@ def test_all_metrics_can_be_logged(composed_study: Study) -> None:
     assert flat["changes.sft_over_base.greedy"] == pytest.approx(
         flat["policies.sft.accuracy"] - flat["policies.base.accuracy"]
     )
-    assert len(flat) < 120
+    assert len(flat) < 130
 
 
 def test_the_headline_is_a_handful_of_numbers(composed_study: Study) -> None:

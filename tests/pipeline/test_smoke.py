@@ -47,7 +47,7 @@ def lock(folder: Path) -> dict[str, dict]:
 
 def test_every_stage_ran_and_left_its_outs(reproduced: Path) -> None:
     stages = lock(reproduced)
-    assert len(stages) == 19
+    assert len(stages) == 21
     for stage in stages.values():
         for out in stage["outs"]:
             assert (reproduced / out["path"]).exists(), out["path"]
@@ -62,7 +62,7 @@ def test_running_again_does_nothing(reproduced: Path, run: Run) -> None:
     before = (reproduced / "dvc.lock").read_bytes()
     assert "up to date" in run("dvc", "status").stdout
     done = run("dvc", "repro")
-    assert done.stdout.count("didn't change, skipping") == 19
+    assert done.stdout.count("didn't change, skipping") == 21
     assert (reproduced / "dvc.lock").read_bytes() == before
 
 
@@ -76,7 +76,7 @@ def test_execution_settings_invalidate_nothing(reproduced: Path, run: Run) -> No
         "PROOFLINE_DATA_ROOT": "gs://elsewhere/raw",
     }
     assert "up to date" in run("dvc", "status", **settings).stdout
-    assert run("dvc", "repro", **settings).stdout.count("didn't change, skipping") == 19
+    assert run("dvc", "repro", **settings).stdout.count("didn't change, skipping") == 21
 
 
 def test_metrics_and_plots_can_be_shown(reproduced: Path, run: Run) -> None:

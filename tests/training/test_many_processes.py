@@ -21,7 +21,7 @@ from proofline.training.execution import Execution
 
 pytestmark = pytest.mark.slow
 
-TRAININGS = ("sft", "dpo", "genrm")
+TRAININGS = ("sft", "dpo", "genrm", "solutions")
 Trained = Callable[..., Path]
 
 
@@ -32,7 +32,7 @@ def settings(processes: int, zero_stage: int = 0, restarts: int = 0) -> Environm
 
 @pytest.fixture(scope="module")
 def trained(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """All three trainings with so many processes and a ZeRO stage, in fp32; each combination once."""
+    """All trainings with so many processes and a ZeRO stage, in fp32; each combination once."""
     done: dict[tuple[int, int], Path] = {}
 
     def train(processes: int, zero_stage: int = 0) -> Path:

@@ -1,4 +1,4 @@
-"""Small rows and recipes for the three trainings; run as a script, trainings in a process of their own."""
+"""Small rows and recipes for the trainings; run as a script, trainings in a process of their own."""
 
 from __future__ import annotations
 
@@ -102,9 +102,9 @@ def training(name: str, policy_dir: Path, **changes: object) -> Train:
         return partial(train_sft, policy_dir, some_demonstrations(), PROMPTS, SFT.model_copy(update=changes))
     if name == "dpo":
         return partial(train_dpo, policy_dir, some_pairs(), PROMPTS, DPO.model_copy(update=changes))
-    return partial(
-        train_genrm, policy_dir, some_traces(), some_demonstrations(), PROMPTS, GENRM.model_copy(update=changes)
-    )
+    section = GENRM.model_copy(update=changes)
+    train = partial(train_genrm, policy_dir, some_traces(), some_demonstrations(), PROMPTS, section)
+    return partial(train, mute_traces=True) if name == "solutions" else train
 
 
 def train_all(

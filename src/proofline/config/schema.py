@@ -8,7 +8,7 @@ a default: `params.yaml` says everything, and so does each profile.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -16,6 +16,14 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
 Policy = Literal["base", "sft", "dpo", "genrm"]
+POLICIES: tuple[str, ...] = get_args(Policy)
+"""The policies of the study, each trained from the one before."""
+TRAINED = POLICIES[1:]
+"""Those that are trained, each by the section of its name, and registered."""
+ABLATION = "solutions"
+"""`genrm` without what its traces teach. It is evaluated, so that the report can say which part does what."""
+EVALUATED = (*POLICIES[:-1], ABLATION, *POLICIES[-1:])
+"""In the order in which tables show them."""
 
 
 class Section(BaseModel):

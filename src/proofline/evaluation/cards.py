@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proofline.evaluation.claims import DASH, effect, percent
+from proofline.config.schema import POLICIES
+from proofline.evaluation.claims import DASH, attribution, effect, percent
 from proofline.evaluation.metrics import estimate
 from proofline.evaluation.results import column_titles, share, table, verifier_table
 from proofline.evaluation.study import OVERALL, TITLES, Study
@@ -82,8 +83,8 @@ class Provenance:
 
 
 def cards(study: Study, provenance: Provenance) -> dict[str, str]:
-    """A card for each policy of the study."""
-    return {policy: card(policy, study, provenance) for policy in study.policies}
+    """A card for each policy of the study; the ablation is no model to use."""
+    return {policy: card(policy, study, provenance) for policy in POLICIES}
 
 
 def card(policy: str, study: Study, provenance: Provenance) -> str:
@@ -106,6 +107,7 @@ def card(policy: str, study: Study, provenance: Provenance) -> str:
             names = TITLES[policy], TITLES[change.before]
             sections.append(effect(*names, "greedy accuracy", change.greedy[OVERALL], study.confidence))
     if policy == "genrm":
+        sections.append(attribution(study, "greedy"))
         scored = (
             f"As a verifier of {study.verifier[OVERALL]['candidates']:,} samples of {TITLES[study.verified_policy]}:"
         )

@@ -13,6 +13,9 @@ from proofline.evaluation.study import OVERALL, TITLES, Study
 DASH = "—"
 """Stands for what is undefined."""
 
+MEASURES = {"greedy": "greedy accuracy", "sampled": "accuracy of single samples"}
+"""What a change is measured in, by the names of its fields."""
+
 FEWEST_MIXED = 20
 """Mixed problems below which a bootstrap over problems says nothing about the verifier."""
 
@@ -22,8 +25,9 @@ def claims(study: Study) -> list[str]:
     sentences = []
     for change in study.changes:
         names = TITLES[change.policy], TITLES[change.before]
-        for measure, parts in (("greedy accuracy", change.greedy), ("accuracy of single samples", change.sampled)):
-            sentences.append(effect(*names, measure, parts[OVERALL], study.confidence))
+        for kind, measure in MEASURES.items():
+            sentences.append(effect(*names, measure, getattr(change, kind)[OVERALL], study.confidence))
+    sentences += [attribution(study, kind) for kind in MEASURES]
     part, samples = study.verifier[OVERALL], study.verifier["num_samples"]
     sentences.append(discrimination(estimate(part["auroc_within"]), part["mixed_problems"], study.confidence))
     best, measure = f"best-of-{samples} by GenRM", f"accuracy on the samples of {TITLES[study.verified_policy]}"
@@ -42,6 +46,21 @@ def effect(subject: str, other: str, measure: str, result: Paired, confidence: f
         return f"**{subject} {'beats' if value > 0 else 'loses to'} {other}** in {measure}: {numbers}."
     bound = f"; a loss of more than {abs(100 * low):.1f} points is excluded" if low < 0 else ""
     return f"No difference shown between {subject} and {other} in {measure}: {numbers}{bound}."
+
+
+def attribution(study: Study, kind: str) -> str:
+    """`The GenRM stage's +4.4 points in … are **+3.1 by its right solutions alone** (…) and +1.3 by its traces … .`"""
+    whole, solutions, traces = (getattr(change, kind)[OVERALL] for change in (study.changes[-1], *study.parts))
+    alone = _share(solutions, "its right solutions alone", study.confidence)
+    beside = _share(traces, "its traces beside them", study.confidence)
+    return f"The GenRM stage's {points(whole.difference.value)} points in {MEASURES[kind]} are {alone} and {beside}."
+
+
+def _share(result: Paired, cause: str, confidence: float) -> str:
+    value, low, high = result.difference
+    words = f"{points(value)} by {cause}"
+    numbers = f"{confidence_words(confidence)} {points(low)} to {points(high)}, {p_words(result.p_value)}"
+    return f"**{words}** ({numbers})" if is_shown(result, confidence) else f"{words} ({numbers}; not shown)"
 
 
 def is_shown(result: Paired, confidence: float) -> bool:

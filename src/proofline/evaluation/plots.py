@@ -21,6 +21,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from proofline.config.schema import POLICIES
 from proofline.evaluation.claims import confidence_words
 from proofline.evaluation.metrics import Metrics, estimate
 from proofline.evaluation.results import column_titles
@@ -78,11 +79,10 @@ def plot_rows(study: Study) -> dict[str, list[dict[str, Any]]]:
     bins = verifier["calibration"]["bins"]
     return {
         "accuracy": [
-            {"policy": TITLES[name], "accuracy": study.part(name)["greedy_accuracy"]["value"]}
-            for name in study.policies
+            {"policy": TITLES[name], "accuracy": study.part(name)["greedy_accuracy"]["value"]} for name in POLICIES
         ],
         "pass_at_k": [
-            {"k": int(k), **{TITLES[name]: study.part(name)["pass_at_k"][k]["value"] for name in study.policies}}
+            {"k": int(k), **{TITLES[name]: study.part(name)["pass_at_k"][k]["value"] for name in POLICIES}}
             for k in study.part("base")["pass_at_k"]
         ],
         "best_of_n": [
@@ -102,7 +102,7 @@ def accuracy(study: Study) -> Figure:
     """One panel a benchmark, one row a policy, and the verified policy reranked: accuracy and its interval."""
     parts = [*study.benchmarks, OVERALL]
     rows: list[tuple[str, str, str, Callable[[str], Metrics | None]]] = [
-        (TITLES[name], POLICY_COLOURS[name], "o", partial(_greedy, study, name)) for name in study.policies
+        (TITLES[name], POLICY_COLOURS[name], "o", partial(_greedy, study, name)) for name in POLICIES
     ]
     best = f"{TITLES[study.verified_policy]}, best of {study.verifier['num_samples']}\nby GenRM"
     rows.append((best, POLICY_COLOURS["genrm"], "D", study.reranked))
@@ -136,7 +136,7 @@ def pass_at_k(study: Study) -> Figure:
     for axis, key, title in zip(
         axes, ("pass_at_k", "majority_at_k"), ("any of k right (pass@k)", "majority of k (maj@k)"), strict=True
     ):
-        for name in study.policies:
+        for name in POLICIES:
             curve = study.part(name)[key]
             _curve(axis, [int(k) for k in curve], curve.values(), POLICY_COLOURS[name], "-", TITLES[name])
         axis.set(title=title, xlabel="samples k")

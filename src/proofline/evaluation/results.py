@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from proofline.config.schema import ABLATION
 from proofline.evaluation.claims import DASH, claims, confidence_words, is_shown, p_words, percent, points
 from proofline.evaluation.metrics import estimate
 from proofline.evaluation.study import OVERALL, TITLES, Study
@@ -18,6 +19,8 @@ NOTES = """\
   another training seed would give.
 - p is McNemar's exact test for greedy answers and a sign-flip test over problems for samples, not corrected for the
   number of comparisons.
+- {ablation} is GenRM's ablation: the same steps over the same rows, but no loss on the traces.
+  What right solutions do to the policy and what traces do add up to what the GenRM stage does.
 - Win rate: (wins + ties / 2) / n of greedy answers against {opponent}'s on the same problem, judged by the reference
   answer; 50 is a draw.
 - pass@1 is the mean accuracy of single samples, maj@k the majority vote, pass@k the chance that any of k is right, all
@@ -46,7 +49,9 @@ def results_markdown(study: Study) -> str:
         "![Best of N](plots/best_of_n.png)",
         "![Calibration and scores](plots/calibration.png)",
         "## How to read this",
-        NOTES.format(level=confidence_words(study.confidence), opponent=TITLES[study.opponent]),
+        NOTES.format(
+            level=confidence_words(study.confidence), opponent=TITLES[study.opponent], ablation=TITLES[ABLATION]
+        ),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -85,7 +90,7 @@ def _accuracy_table(study: Study) -> str:
 
 def _changes_table(study: Study) -> str:
     rows = []
-    for change in study.changes:
+    for change in (*study.changes, *study.parts):
         for how, parts in (("greedy", change.greedy), ("samples", change.sampled)):
             cells = []
             for name in (*study.benchmarks, OVERALL):

@@ -15,15 +15,21 @@ from typing import Any
 
 import numpy as np
 
-from proofline.config.schema import Evaluation
+from proofline.config.schema import ABLATION, POLICIES, Evaluation
 from proofline.evaluation.metrics import Metrics
 from proofline.evaluation.selection import Ints
 from proofline.evaluation.statistics import Paired, compare_means, compare_solved
 from proofline.evaluation.tally import Tally, tally
 from proofline.records import Grade, Problem
 
-TITLES = {"base": "base", "sft": "+SFT", "dpo": "+SFT+DPO", "genrm": "+SFT+DPO+GenRM"}
-"""The policies in the order in which each was trained from the one before."""
+TITLES = {
+    "base": "base",
+    "sft": "+SFT",
+    "dpo": "+SFT+DPO",
+    ABLATION: "+SFT+DPO+solutions (no traces)",
+    "genrm": "+SFT+DPO+GenRM",
+}
+"""What is evaluated, as tables name it and in their order."""
 OVERALL = "overall"
 
 
@@ -35,12 +41,12 @@ class PolicyResults:
     greedy_grades: Sequence[Grade]
     sample_grades: Sequence[Grade]
     win_rates: Metrics | None
-    """None for the opponent itself."""
+    """None for the opponent itself, and for the ablation."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A policy against the one it was trained from."""
+    """A policy against another: the one it was trained from, or what else differs in one thing."""
 
     policy: str
     before: str
@@ -57,6 +63,9 @@ class Study:
     win_rates: dict[str, Metrics]
     opponent: str
     changes: tuple[Change, ...]
+    """Each policy against the one it was trained from."""
+    parts: tuple[Change, Change]
+    """The last of these in two, which add up to it: what its right solutions do alone, and its traces beside them."""
     verifier: Metrics
     verified_policy: str
     """Whose samples the verifier scored."""
@@ -91,22 +100,23 @@ def compose(
     seed: int,
 ) -> Study:
     """Compare each policy with the one before it on the same problems, and gather the rest."""
-    names = [name for name in TITLES if name in results]
-    greedy = {name: tally(problems, results[name].greedy_grades, 1) for name in names}
-    sampled = {name: tally(problems, results[name].sample_grades, section.num_samples) for name in names}
+    greedy = {name: tally(problems, results[name].greedy_grades, 1) for name in TITLES}
+    sampled = {name: tally(problems, results[name].sample_grades, section.num_samples) for name in TITLES}
+
+    def change(before: str, name: str) -> Change:
+        return Change(
+            policy=name,
+            before=before,
+            greedy=_compare_greedy(greedy[name], greedy[before], section, seed),
+            sampled=_compare_sampled(sampled[name], sampled[before], section, seed),
+        )
+
     return Study(
-        policies={name: results[name].metrics for name in names},
-        win_rates={name: rates for name in names if (rates := results[name].win_rates)},
+        policies={name: results[name].metrics for name in TITLES},
+        win_rates={name: rates for name in TITLES if (rates := results[name].win_rates)},
         opponent=opponent,
-        changes=tuple(
-            Change(
-                policy=name,
-                before=before,
-                greedy=_compare_greedy(greedy[name], greedy[before], section, seed),
-                sampled=_compare_sampled(sampled[name], sampled[before], section, seed),
-            )
-            for before, name in pairwise(names)
-        ),
+        changes=tuple(change(before, name) for before, name in pairwise(POLICIES)),
+        parts=(change("dpo", ABLATION), change(ABLATION, "genrm")),
         verifier=verifier,
         verified_policy=verified_policy,
         confidence=section.confidence,
@@ -137,7 +147,7 @@ def headline(study: Study) -> Metrics:
     part = study.verifier[OVERALL]
     gains = {f"gain_{name}": part["gains"].get(f"best_of_{name}", {}) for name in ("over_one", "over_majority")}
     return {
-        "accuracy": {name: study.part(name)["greedy_accuracy"]["value"] for name in study.policies},
+        "accuracy": {name: study.part(name)["greedy_accuracy"]["value"] for name in POLICIES},
         "verifier": {
             "auroc": part["auroc_within"]["value"],
             **{name: gain.get("difference", {}).get("value", math.nan) for name, gain in gains.items()},
@@ -164,7 +174,7 @@ def all_metrics(study: Study) -> Metrics:
             "greedy": {**change.greedy[OVERALL].difference._asdict(), "p": change.greedy[OVERALL].p_value},
             "sampled": {**change.sampled[OVERALL].difference._asdict(), "p": change.sampled[OVERALL].p_value},
         }
-        for change in study.changes
+        for change in (*study.changes, *study.parts)
     }
     part = study.verifier[OVERALL]
     verifier = {

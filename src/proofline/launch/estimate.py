@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from proofline.config.schema import Params
 
@@ -34,6 +34,7 @@ def work(params: Params) -> dict[str, float]:
         "train_dpo": solved * params.pairs.per_problem * params.dpo.epochs,
         "build_traces": samples,
         "train_genrm": traces * params.genrm.epochs,
+        "train_solutions": traces * params.genrm.epochs,
         "evaluate": (tests + tested) * params.evaluation.max_new_tokens,
         "verify": tests * params.verification.num_chains * params.verification.max_new_tokens,
         "judge": tests,
@@ -41,8 +42,18 @@ def work(params: Params) -> dict[str, float]:
     }
 
 
-def estimate(params: Params, fp32_gflops: float, threads: int, root: Path) -> tuple[float, str] | None:
-    """Seconds of all stages one after the other from an empty cache, and the processor that they are taken from.
+class Estimate(NamedTuple):
+    """How long all stages take one after the other from an empty cache."""
+
+    seconds: float
+    processor: str
+    """Where they were measured."""
+    unmeasured: tuple[str, ...]
+    """Stages that are left out: they have come since."""
+
+
+def estimate(params: Params, fp32_gflops: float, threads: int, root: Path) -> Estimate | None:
+    """The graph's seconds on a processor by the probe.
 
     None where nothing is known: another base than the bundled one, published problems, no measurement in the checkout.
     """
@@ -60,4 +71,5 @@ def estimate(params: Params, fp32_gflops: float, threads: int, root: Path) -> tu
         kind = name.partition("@")[0]
         more = asked[kind] / known["work"][kind] if kind in asked else 1.0
         seconds += (least + (taken - least) * more) / faster
-    return seconds, machine["processor"]
+    measured = {name.partition("@")[0] for name in stages}
+    return Estimate(seconds, machine["processor"], tuple(name for name in asked if name not in measured))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from proofline.registry.store import POLICIES
+from proofline.config.schema import TRAINED
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -28,7 +28,7 @@ def add_registry_commands(commands: Subparsers) -> None:
     back = actions.add_parser("rollback", help="make the champion before this one champion again")
     past = actions.add_parser("history", help="all promotions and roll-backs, with their evidence")
     for action, run in ((add, run_register), (advance, run_promote), (back, run_rollback), (past, run_history)):
-        action.add_argument("policy", choices=POLICIES)
+        action.add_argument("policy", choices=TRAINED)
         action.set_defaults(run=run)
 
 

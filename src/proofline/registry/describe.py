@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from proofline.config.schema import TRAINED
 from proofline.evaluation.metrics import scalars
-from proofline.registry.store import POLICIES, by_weights, first_line, log_model_metrics, model_id_of, read_registry
+from proofline.registry.store import by_weights, first_line, log_model_metrics, model_id_of, read_registry
 
 
-def describe_versions(reports: Path, policies: Sequence[str] = POLICIES) -> None:
+def describe_versions(reports: Path, policies: Sequence[str] = TRAINED) -> None:
     """Describe the version of each policy in a report. What goes wrong costs a line on stderr, not the report."""
     try:
         client = read_registry()

@@ -7,10 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from proofline.config.schema import TRAINED
 from proofline.registry.files import examine
 from proofline.registry.history import history
 from proofline.registry.origin import DIRTY, EDITS, EXPERIMENT, SEED
-from proofline.registry.store import POLICIES, WEIGHTS, aliases, model_id_of, model_metrics, model_name, versions
+from proofline.registry.store import WEIGHTS, aliases, model_id_of, model_metrics, model_name, versions
 from proofline.registry.unfinished import cut_off, in_words
 from proofline.storage.weights import WeightsError, weights_hash
 
@@ -21,14 +22,14 @@ COLUMNS = ("version", "registered", "seed", "evaluation", "aliases", "workspace"
 
 def listing(client: Any, root: Path) -> Iterator[str]:
     """All versions, newest first. `workspace` says which one `models/POLICY` is."""
-    rows = [COLUMNS, *(row for policy in POLICIES for row in _rows(client, policy, root))]
+    rows = [COLUMNS, *(row for policy in TRAINED for row in _rows(client, policy, root))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     if len(rows) == 1:
         yield "no versions; `dvc repro` registers what it trains, `proofline registry register POLICY` what lies here"
         return
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-    for policy in POLICIES:
+    for policy in TRAINED:
         here, known = _weights(root, policy), {version.tags.get(WEIGHTS) for version in versions(client, policy)}
         if here is not None and here not in known:
             yield f"models/{policy} is not registered (weights {here}); `proofline registry register {policy}`"
@@ -37,7 +38,7 @@ def listing(client: Any, root: Path) -> Iterator[str]:
 def verification(client: Any) -> Iterator[tuple[str, bool]]:
     """For each version a line, and whether it loads with the weights it was registered with; then a line for each
     registration that was cut off, which makes no version worse."""
-    for policy in POLICIES:
+    for policy in TRAINED:
         for version in versions(client, policy):
             wrong = examine(client, version)
             untold = "" if WEIGHTS in version.tags else " (made by hand: no weights hash to compare)"

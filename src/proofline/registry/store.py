@@ -19,8 +19,6 @@ from proofline.tracking.mlflow_run import open_experiment, quiet_mlflow, spell
 from proofline.tracking.reach import check_reachable, public
 from proofline.tracking.relocate import follow_artifacts
 
-POLICIES = ("sft", "dpo", "genrm")
-"""The policies that are trained, and so registered."""
 CANDIDATE, CHAMPION = "candidate", "champion"
 WEIGHTS = "proofline.weights"
 """The tag by which versions are told apart: the hash of their weights."""

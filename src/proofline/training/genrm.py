@@ -5,6 +5,11 @@ verifications, so that the verifier stays a policy. Here lambda is a share, and 
 trace is there once an epoch, and as many demonstrations are drawn (seeded, all of them before any a second time) as
 give them the fraction `solution_weight` of all completion tokens. As every completion token of a step weighs the
 same, that fraction is the solutions' expected share of the loss, with no weights inside the trainer.
+
+The ablation is the same training with the traces muted: the same steps over the same rows in the same order, at the
+same learning rates, each solution with the weight in the loss that it has beside the traces. So what it does to the
+policy is what the solutions do, and the difference to the verifier is what the traces do. One thing is in that
+difference too: Adam divides by the size of the gradients, so alone the solutions take longer steps than beside traces.
 """
 
 from __future__ import annotations
@@ -37,9 +42,14 @@ def train_genrm(
     out_dir: Path,
     run: Run,
     *,
+    mute_traces: bool = False,
     execution: Execution = AS_IT_COMES,
 ) -> dict[str, float]:
-    """Train the policy in `policy_dir` into a verifier in `out_dir`. Returns the closing metrics."""
+    """Train the policy in `policy_dir` into a verifier in `out_dir`, or its ablation. Returns the closing metrics.
+
+    With `mute_traces` a step may have no solution: it moves the weights by its momentum alone, and TRL's
+    `mean_token_accuracy` counts it as 0.
+    """
     prepare_process(execution)
     policy = load_policy(policy_dir, execution)
     asked = [verification_messages(row.question, row.candidate, prompts) for row in traces]
@@ -57,8 +67,9 @@ def train_genrm(
         "solutions": len(solutions),
         "solution_share": solution_share(kept_traces, solutions),
     }
-    rows = kept_traces + solutions
-    return counts | fit_completions("train_genrm", policy, rows, section, seed, out_dir, run, execution)
+    stage = "train_solutions" if mute_traces else "train_genrm"
+    rows = [row._replace(muted=mute_traces) for row in kept_traces] + solutions
+    return counts | fit_completions(stage, policy, rows, section, seed, out_dir, run, execution)
 
 
 def draw_solutions(

@@ -1,13 +1,16 @@
 """Supervised fine-tuning on demonstrations: next-token prediction, loss on the completion only.
 
-Every completion token of a step weighs the same, whatever its row or micro-batch.
+Every completion token of a step weighs the same, whatever its row or micro-batch; what a row that is muted would weigh
+is left out, and given to no other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from proofline.config.schema import Prompts, Sft, Training
 from proofline.data.prompts import solution_messages
@@ -21,6 +24,8 @@ from proofline.training.policy import Policy, load_policy, partial
 from proofline.training.tokens import TokenRow, drop_longer, encode_rows
 
 if TYPE_CHECKING:
+    from trl.trainer.sft_trainer import SFTTrainer
+
     from proofline.tracking import Run
 
 
@@ -58,12 +63,12 @@ def fit_completions(
     """Next-token prediction on the rows' completions, through TRL's SFTTrainer."""
     from datasets import Dataset
     from trl.trainer.sft_config import SFTConfig
-    from trl.trainer.sft_trainer import SFTTrainer
 
     schedule = schedule_rows([row.num_tokens for row in rows], section, seed, execution.micro_batch)
     checkpoints = checkpoint_folder(execution, stage, section, seed, policy.folder, rows)
     tokens = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
-    trainer = SFTTrainer(
+    lengths = np.array([len(row.completion_ids) for row in rows])
+    trainer = trainer_of_steps(lengths[schedule.order].reshape(schedule.steps, -1).sum(axis=1))(
         model=apply_formats(policy.model, section),
         processing_class=policy.tokenizer,
         args=SFTConfig(
@@ -73,3 +78,19 @@ def fit_completions(
         train_dataset=Dataset.from_dict(tokens).select(schedule.order),
     )
     return fit(trainer, section, schedule, policy, checkpoints, out_dir, run, curves=("loss", "mean_token_accuracy"))
+
+
+def trainer_of_steps(completion_tokens: np.ndarray) -> type[SFTTrainer]:
+    """TRL's trainer, with what each step's loss is divided by, shape (steps,).
+
+    transformers counts the tokens that have a label: the same, as long as no row is muted.
+    """
+    import torch
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    class StepsTrainer(SFTTrainer):
+        def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> tuple[list, Any]:
+            batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+            return batches, torch.tensor(completion_tokens[self.state.global_step], device=device)
+
+    return StepsTrainer

@@ -29,17 +29,21 @@ class TokenRow(NamedTuple):
 
     prompt_ids: list[int]
     completion_ids: list[int]
+    muted: bool = False
+    """Keeps its place in the steps and its part of what their loss is divided by, but has no loss: the model is given
+    its first token alone, since rows of one batch have to be equally many."""
 
     @property
     def input_ids(self) -> list[int]:
-        return self.prompt_ids + self.completion_ids
+        return self.prompt_ids[:1] if self.muted else self.prompt_ids + self.completion_ids
 
     @property
     def labels(self) -> list[int]:
-        return [IGNORED] * len(self.prompt_ids) + self.completion_ids
+        return [IGNORED] if self.muted else [IGNORED] * len(self.prompt_ids) + self.completion_ids
 
     @property
     def num_tokens(self) -> int:
+        """Of prompt and completion, also where the model is not given them."""
         return len(self.prompt_ids) + len(self.completion_ids)
 
 
