@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofline.evaluation.claims import discrimination, effect, is_shown, p_words, percent, points
+from proofline.evaluation.claims import effect, is_shown, p_words, percent, points
 from proofline.evaluation.statistics import Estimate, Paired, compare_counts
 
 cases = st.tuples(st.integers(0, 80), st.integers(0, 80), st.integers(0, 500)).filter(lambda c: sum(c) > 0)
@@ -54,10 +54,11 @@ def test_a_claim_has_the_sign_of_its_difference(cells: tuple[int, int, int]) -> 
     assert ("loses to" in words) == (is_shown(paired, 0.95) and wins < losses)
 
 
-def test_discrimination() -> None:
-    assert discrimination(Estimate(0.8, 0.7, 0.9), 40, 0.95).startswith("**GenRM tells right from wrong")
-    assert "is not shown to tell" in discrimination(Estimate(0.56, 0.49, 0.63), 40, 0.95)
-    assert "is open" in discrimination(Estimate(nan, nan, nan), 0, 0.95)
+def test_a_caveat_takes_the_headline_away_and_nothing_else() -> None:
+    better, worse = result(0.081, 0.042, 0.12, 1e-5), result(-0.081, -0.12, -0.042, 1e-5)
+    words = effect("a", "b", "c", better, 0.95, "for no good reason")
+    assert words == "a beats b in c: +8.1 points (95% CI +4.2 to +12.0, p < 0.001); for no good reason."
+    assert effect("a", "b", "c", worse, 0.95, "for no good reason") == effect("a", "b", "c", worse, 0.95)
 
 
 def test_numbers() -> None:
