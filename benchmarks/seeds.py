@@ -53,10 +53,12 @@ def figures(measured: dict[str, Any]) -> dict[str, float]:
         for kind in ("greedy", "sampled")
     }
     verifier = measured["verifier"]
+    row["AUROC within problems and layout"] = verifier["auroc_within_layout"]["value"]
     row["AUROC within problems"] = verifier["auroc_within"]["value"]
     row["AUROC pooled"] = verifier["auroc_pooled"]["value"]
     for gain in ("best_of_over_one", "best_of_over_majority", "weighted_over_majority"):
         row[gain.replace("_", " ")] = verifier["gains"][gain]["difference"]["value"]
+    row["false accepts of worked wrong solutions"] = verifier["worked"]["false_accept_rate"]["value"]
     return row
 
 

@@ -13,7 +13,7 @@ from proofline.config.schema import EVALUATED, POLICIES
 from proofline.data.subset import subset
 from proofline.evaluation.cards import Dataset, Provenance, cards
 from proofline.evaluation.metrics import scalars
-from proofline.evaluation.plots import draw_all
+from proofline.evaluation.pictures import draw_all
 from proofline.evaluation.results import results_markdown
 from proofline.evaluation.study import PolicyResults, all_metrics, compose, headline
 from proofline.records import Grade, Problem

@@ -8,8 +8,12 @@ from pathlib import Path
 import _checkout  # noqa: F401 - before the package
 
 from proofline.config import load_environment, load_params
+from proofline.data.chain import verify as check
+from proofline.data.equations import find_equations
+from proofline.data.layout import layout
 from proofline.data.subset import subset
 from proofline.evaluation.metrics import scalars
+from proofline.evaluation.scored import Appearance
 from proofline.evaluation.verifier import evaluate_verifier
 from proofline.launch import spread
 from proofline.records import Grade, Problem, Solution
@@ -46,10 +50,23 @@ def main() -> None:
         verifications = list(
             spread(score, candidates, environment, shard_size=size, each=decoded_by(genrm), draws=section.num_chains)
         )
-        metrics = evaluate_verifier(problems, verifications, grades, params.evaluation, params.seed)
+        appearances = {solution.id: appearance(problem, solution) for problem, solution, _ in candidates}
+        metrics = evaluate_verifier(problems, verifications, grades, appearances, params.evaluation, params.seed)
         write_records("reports/verify/verifications.jsonl", verifications)
         write_json("reports/verify/metrics.json", {"weights": weights_hash("models/genrm"), **metrics})
         run.log_metrics(scalars(metrics))
+
+
+def appearance(problem: Problem, solution: Solution) -> Appearance:
+    """What a candidate looks like, and what the program says of it."""
+    checked = check(problem.question, solution.text)
+    return Appearance(
+        layout=layout(solution.text),
+        equations=len(find_equations(solution.text)),
+        characters=len(solution.text),
+        program=None if checked is None else checked.accepts,
+        num_tokens=solution.num_tokens,
+    )
 
 
 if __name__ == "__main__":

@@ -270,6 +270,8 @@ class Verification(Record):
     """P(Yes) / (P(Yes) + P(No)) at the verdict token; NaN for a chain without a verdict."""
     chains: tuple[str, ...]
     """What the verifier wrote."""
+    tokens_per_chain: tuple[int, ...]
+    """The chains' lengths in generated tokens."""
 
 
 class Judgement(Record):

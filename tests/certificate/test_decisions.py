@@ -35,7 +35,7 @@ SOLUTION = Solution(
 )  # fmt: skip
 VERIFICATION = Verification(
     solution_id="a1", problem_id="synthetic-1", label="correct", p_yes=0.75, p_yes_per_chain=(0.5, 1.0, math.nan),
-    chains=("x", "y", "z"),
+    chains=("x", "y", "z"), tokens_per_chain=(3, 4, 5),
 )  # fmt: skip
 
 

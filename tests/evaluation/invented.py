@@ -13,7 +13,8 @@ import numpy as np
 
 from proofline.config.schema import ABLATION, Evaluation
 from proofline.evaluation.judge import judge, win_rates
-from proofline.evaluation.metrics import evaluate_policy
+from proofline.evaluation.metrics import Metrics, evaluate_policy
+from proofline.evaluation.scored import Appearance
 from proofline.evaluation.study import PolicyResults, Study, compose
 from proofline.evaluation.verifier import evaluate_verifier
 from proofline.records import Decoding, Grade, Problem, Solution, Verification
@@ -33,7 +34,15 @@ class Invented:
     sample_grades: dict[str, list[Grade]]
     verifications: list[Verification]
     """Of the DPO policy's samples."""
+    appearances: dict[str, Appearance]
+    """Of the same; right ones show their steps more often than wrong ones do."""
     section: Evaluation
+
+    def verifier(self, verifications: list[Verification] | None = None) -> Metrics:
+        """The verifier's metrics, of these verifications or of others of the same candidates."""
+        rows = self.verifications if verifications is None else verifications
+        grades = self.sample_grades["dpo"]
+        return evaluate_verifier(self.problems, rows, grades, self.appearances, self.section, seed=0)
 
 
 def problem(number: int, source: str, family: str) -> Problem:
@@ -65,7 +74,7 @@ def invent(num_problems: int = 120, num_samples: int = 8, sources: tuple[str, ..
     families += [(s, {"gsm8k": "word", "math": "math"}[s]) for s in sources if s != "synthetic"]
     problems = [problem(i, *families[i % len(families)]) for i in range(num_problems)]
     ease = rng.normal(-0.2, 1.3, num_problems)
-    study = Invented(problems, {}, {}, {}, {}, [], evaluation_section(num_samples))
+    study = Invented(problems, {}, {}, {}, {}, [], {}, evaluation_section(num_samples))
     for policy, ability in ABILITY.items():
         rows: list[list[tuple[Solution, Grade]]] = [[], []]
         for one, easy in zip(problems, ease, strict=True):
@@ -79,15 +88,23 @@ def invent(num_problems: int = 120, num_samples: int = 8, sources: tuple[str, ..
             solutions[policy], grades[policy] = [s for s, _ in part], [g for _, g in part]
     for grade in study.sample_grades["dpo"]:
         logits = (1.2 if grade.verdict == "correct" else -0.8) + rng.normal(0, 1.4) + rng.normal(0, 1.5, 4)
-        chains = tuple(1 / (1 + np.exp(-2 * logits)))
-        p_yes = float("nan") if rng.random() < 0.01 else float(np.mean(chains))
+        chains = np.full(4, np.nan) if rng.random() < 0.01 else 1 / (1 + np.exp(-2 * logits))
         study.verifications.append(
             Verification(
-                solution_id=grade.solution_id, problem_id=grade.problem_id, label=grade.verdict, p_yes=p_yes,
-                p_yes_per_chain=chains, chains=("",) * 4,
+                solution_id=grade.solution_id, problem_id=grade.problem_id, label=grade.verdict,
+                p_yes=float(np.mean(chains)), p_yes_per_chain=tuple(chains), chains=("",) * 4,
+                tokens_per_chain=(60, 50, 70, 60),
             )
         )  # fmt: skip
+        study.appearances[grade.solution_id] = appearance(grade.verdict == "correct", rng)
     return study
+
+
+def appearance(right: bool, rng: np.random.Generator) -> Appearance:
+    equations = int(rng.choice([1, 3], p=(0.2, 0.8) if right else (0.5, 0.5)))
+    program = None if rng.random() < 0.05 else right == (rng.random() < 0.95)
+    characters = 20 * equations + int(rng.integers(0, 10))
+    return Appearance(f"{equations} steps", equations, characters, program, num_tokens=40)
 
 
 def evaluation_section(num_samples: int) -> Evaluation:
@@ -99,7 +116,6 @@ def evaluation_section(num_samples: int) -> Evaluation:
 
 def composed(study: Invented) -> Study:
     """The study as the report stage composes it, through JSON as between stages."""
-    verifier = evaluate_verifier(study.problems, study.verifications, study.sample_grades["dpo"], study.section, 0)
     results = {}
     for policy in ABILITY:
         metrics = evaluate_policy(
@@ -111,7 +127,7 @@ def composed(study: Invented) -> Study:
         results[policy] = PolicyResults(
             through_json(metrics), study.greedy_grades[policy], study.sample_grades[policy], through_json(rates)
         )
-    return compose(study.problems, results, through_json(verifier), "dpo", "base", study.section, 0)
+    return compose(study.problems, results, through_json(study.verifier()), "dpo", "base", study.section, 0)
 
 
 def through_json(value: Any) -> Any:
@@ -136,5 +152,4 @@ def write_study(study: Invented, root: Path, params: Path) -> None:
         for name, rows in zip(("greedy", "greedy_grades", "samples", "sample_grades"), results, strict=True):
             write_records(folder / f"{name}.jsonl", rows)
         write_json(folder / "metrics.json", evaluate_policy(study.problems, *results, study.section, 0))
-    verifier = evaluate_verifier(study.problems, study.verifications, study.sample_grades["dpo"], study.section, 0)
-    write_json(root / "reports/verify/metrics.json", verifier)
+    write_json(root / "reports/verify/metrics.json", study.verifier())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proofline.config.schema import ABLATION
-from proofline.evaluation.claims import attribution, discrimination, effect, is_shown, p_words, percent, points
+from proofline.evaluation.claims import attribution, effect, is_shown, p_words, percent, points
 from proofline.evaluation.statistics import Estimate, Paired, compare_counts
 from proofline.evaluation.study import OVERALL, Change
 
@@ -79,10 +79,11 @@ def change(before: str, policy: str, overall: Paired) -> Change:
     return Change(policy, before, {OVERALL: overall}, {OVERALL: overall})
 
 
-def test_discrimination() -> None:
-    assert discrimination(Estimate(0.8, 0.7, 0.9), 40, 0.95).startswith("**GenRM tells right from wrong")
-    assert "is not shown to tell" in discrimination(Estimate(0.56, 0.49, 0.63), 40, 0.95)
-    assert "is open" in discrimination(Estimate(nan, nan, nan), 0, 0.95)
+def test_a_caveat_takes_the_headline_away_and_nothing_else() -> None:
+    better, worse = result(0.081, 0.042, 0.12, 1e-5), result(-0.081, -0.12, -0.042, 1e-5)
+    words = effect("a", "b", "c", better, 0.95, "for no good reason")
+    assert words == "a beats b in c: +8.1 points (95% CI +4.2 to +12.0, p < 0.001); for no good reason."
+    assert effect("a", "b", "c", worse, 0.95, "for no good reason") == effect("a", "b", "c", worse, 0.95)
 
 
 def test_numbers() -> None:

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from proofline.config.schema import ABLATION, POLICIES
 from proofline.evaluation.claims import points
 from proofline.evaluation.metrics import scalars
-from proofline.evaluation.plots import draw_all, plot_rows
+from proofline.evaluation.pictures import draw_all, plot_rows
 from proofline.evaluation.results import results_markdown
 from proofline.evaluation.study import TITLES, Study, all_metrics, headline
 from proofline.records import Judgement
@@ -143,7 +143,7 @@ def test_all_metrics_can_be_logged(composed_study: Study) -> None:
 
 def test_the_headline_is_a_handful_of_numbers(composed_study: Study) -> None:
     names = {"accuracy.base", "accuracy.sft", "accuracy.dpo", "accuracy.genrm"}
-    names |= {"verifier.auroc", "verifier.gain_over_one", "verifier.gain_over_majority"}
+    names |= {"verifier.auroc_within_layout", "verifier.gain_over_one", "verifier.gain_over_majority"}
     flat, rest = scalars(headline(composed_study)), scalars(all_metrics(composed_study))
     assert set(flat) == names
     assert flat["accuracy.sft"] == rest["policies.sft.accuracy"]
@@ -165,4 +165,4 @@ def test_real_benchmarks_and_hopeless_policies(tmp_path: Path) -> None:
     assert "loses to" not in text
     assert "no problem has both" in text
     draw_all(hopeless, tmp_path)
-    assert "verifier.auroc" not in scalars(headline(hopeless)), "undefined is no number"
+    assert "verifier.auroc_within_layout" not in scalars(headline(hopeless)), "undefined is no number"

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from invented import Invented
 
 from proofline.evaluation.calibration import calibration
-from proofline.evaluation.ranking import auroc, pooled_estimate, within_estimate, within_problem
+from proofline.evaluation.clusters import Clusters
+from proofline.evaluation.ranking import auroc, pooled_estimate, within_problem
 from proofline.evaluation.tally import EvaluationError
-from proofline.evaluation.verifier import evaluate_verifier
 from proofline.records import Verification
 
+THREE = {"tokens_per_chain": (9, 9, 9)}
 candidates = st.lists(st.tuples(st.booleans(), st.sampled_from([nan, 0.0, 0.2, 0.2001, 0.9, 1.0])), max_size=12)
 
 
@@ -23,7 +24,12 @@ def rescored(study: Invented, score) -> list[Verification]:
 
 
 def measured(study: Invented, verifications: list[Verification]) -> dict:
-    return evaluate_verifier(study.problems, verifications, study.sample_grades["dpo"], study.section, seed=0)
+    return study.verifier(verifications)
+
+
+def alone(problems: int) -> Clusters:
+    """Each problem its own cluster."""
+    return Clusters([f"{number:04}" for number in range(problems)], 0.95, 300, seed=0)
 
 
 @given(candidates)
@@ -41,8 +47,8 @@ def test_pooled_rewards_knowing_the_easy_problems_and_within_does_not() -> None:
     ease = rng.random((400, 1))
     right = (rng.random((400, 8)) < ease).astype(float)
     scores = np.broadcast_to(ease, right.shape)
-    assert pooled_estimate(right, scores, 0.95, 200, 0).low > 0.7
-    assert within_estimate(right, scores, 0.95, 200, 0).value == 0.5
+    assert pooled_estimate(right, scores, alone(400)).low > 0.7
+    assert alone(400).mean(within_problem(right, scores)).value == 0.5
 
 
 def test_the_pooled_interval_resamples_whole_problems() -> None:
@@ -50,14 +56,16 @@ def test_the_pooled_interval_resamples_whole_problems() -> None:
     rng = np.random.default_rng(1)
     right = (rng.random((80, 1)) < 0.5).astype(float)
     scores = right + rng.normal(0, 1, right.shape)
-    once, copied = (pooled_estimate(right.repeat(n, 1), scores.repeat(n, 1), 0.95, 300, 0) for n in (1, 6))
+    once, copied = (pooled_estimate(right.repeat(n, 1), scores.repeat(n, 1), alone(80)) for n in (1, 6))
     assert copied == pytest.approx(once, abs=1e-9)
 
 
 def test_a_verifier_that_knows(study: Invented) -> None:
     overall = measured(study, rescored(study, lambda row: float(row.label == "correct")))["overall"]
     assert overall["accuracy"]["value"] == overall["auroc_within"]["value"] == overall["auroc_pooled"]["value"] == 1
-    assert overall["false_accept_rate"] == overall["false_reject_rate"] == overall["calibration"]["brier"] == 0
+    errors = [of[f"false_{one}_rate"] for of in (overall, overall["worked"]) for one in ("accept", "reject")]
+    assert all(error["value"] == error["low"] == 0 < error["high"] < 0.1 for error in errors)
+    assert overall["calibration"]["brier"] == 0
     for point in overall["best_of_n"]:
         assert point["best_of"]["value"] == pytest.approx(point["oracle"]["value"])
     assert overall["gains"]["best_of_over_one"]["difference"]["low"] > 0
@@ -65,8 +73,8 @@ def test_a_verifier_that_knows(study: Invented) -> None:
 
 def test_a_verifier_without_verdicts(study: Invented) -> None:
     overall = measured(study, rescored(study, lambda row: nan))["overall"]
-    assert overall["without_verdict"] == overall["false_reject_rate"] == 1
-    assert overall["false_accept_rate"] == 0
+    assert overall["without_verdict"] == overall["false_reject_rate"]["value"] == 1
+    assert overall["false_accept_rate"]["value"] == 0
     assert overall["auroc_within"]["value"] == 0.5
     assert isnan(overall["calibration"]["ece"])
     assert overall["gains"]["best_of_over_one"]["difference"]["value"] == pytest.approx(0, abs=1e-12)
@@ -74,11 +82,14 @@ def test_a_verifier_without_verdicts(study: Invented) -> None:
 
 def test_lost_chains_are_reported(study: Invented) -> None:
     """A third of the chains without a verdict, and every candidate with a score: none of it is silent."""
-    rows = [row.model_copy(update={"p_yes": 0.6, "p_yes_per_chain": (nan, 0.9, 0.9)}) for row in study.verifications]
+    rows = [
+        row.model_copy(update={"p_yes": 0.6, "p_yes_per_chain": (nan, 0.9, 0.9), **THREE})
+        for row in study.verifications
+    ]
     overall = measured(study, rows)["overall"]
     assert overall["chains_without_verdict"] == pytest.approx(1 / 3)
     assert overall["without_verdict"] == 0
-    clean = [row.model_copy(update={"p_yes_per_chain": (0.9, 0.9)}) for row in study.verifications]
+    clean = [row.model_copy(update={"p_yes_per_chain": (0.9, 0.9, 0.9), **THREE}) for row in study.verifications]
     assert measured(study, clean)["overall"]["chains_without_verdict"] == 0
 
 
@@ -109,6 +120,12 @@ def test_only_part_of_the_problems_may_be_verified(study: Invented) -> None:
     assert measured(study, part)["overall"]["problems"] == 30
     with pytest.raises(EvaluationError, match="7 grades where 8 are expected"):
         measured(study, study.verifications[1:])
+
+
+def test_candidates_with_unequal_chains_are_refused(study: Invented) -> None:
+    lost = study.verifications[0].model_copy(update={"p_yes_per_chain": (0.5,), "tokens_per_chain": (9,)})
+    with pytest.raises(EvaluationError, match=r"candidates with \[1, 4\] chains"):
+        measured(study, [lost, *study.verifications[1:]])
 
 
 def test_calibration_by_hand() -> None:

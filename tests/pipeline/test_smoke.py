@@ -94,7 +94,7 @@ def test_experiments_are_shown_by_a_handful_of_numbers(reproduced: Path, run: Ru
     metrics = header[header.index("parent") + 1 : header.index("seed")]
     assert metrics == [
         *(f"accuracy.{policy}" for policy in ("base", "sft", "dpo", "genrm")),
-        *(f"verifier.{name}" for name in ("auroc", "gain_over_one", "gain_over_majority")),
+        *(f"verifier.{name}" for name in ("auroc_within_layout", "gain_over_one", "gain_over_majority")),
     ]
 
 

@@ -76,7 +76,7 @@ with track("report", sections={"seed": params.seed}) as run:
         policy: {"accuracy": {"value": solved / 100, "low": 0.0, "high": 1.0}, "pass_at_8": 0.9}
         for policy, solved in accuracy.items()
     }
-    verifier = {"auroc_within": {"value": 0.8, "low": 0.7, "high": 0.9}}
+    verifier = {"auroc_within_layout": {"value": 0.8, "low": 0.7, "high": 0.9}}
     write_json(reports / "metrics.json", {"policies": policies, "verifier": verifier})
     describe_versions(reports)
 """

@@ -83,7 +83,7 @@ def test_the_page_of_a_version_has_its_card_and_its_evaluation(repository: Small
         if model.model_id in version.source
     ]
     metrics = {metric.key: metric.value for metric in model.metrics}
-    assert metrics == {"loss": 0.5, "accuracy": 0.62, "pass_at_8": 0.9, "verifier.auroc_within": 0.8}
+    assert metrics == {"loss": 0.5, "accuracy": 0.62, "pass_at_8": 0.9, "verifier.auroc_within_layout": 0.8}
     assert '"proofline-genrm"' in model.tags["mlflow.modelVersions"]
     assert len(version.tags) <= 6
     assert client.get_registered_model("proofline-genrm").description

@@ -48,7 +48,7 @@ def test_undefined_numbers_survive_in_records(tmp_path: Path) -> None:
     assert back.text == rows[0].text
 
     verification = Verification(solution_id="s", problem_id="p", label="wrong", p_yes=NAN,
-                                p_yes_per_chain=(0.25, NAN), chains=("a", "b"))  # fmt: skip
+                                p_yes_per_chain=(0.25, NAN), chains=("a", "b"), tokens_per_chain=(7, 9))  # fmt: skip
     write_records(path, [verification])
     (scored,) = read_records(path, Verification)
     assert scored.p_yes_per_chain[0] == 0.25

@@ -79,6 +79,7 @@ def test_candidates_are_scored_in_order_with_their_labels(tiny_policy: Path) -> 
     rows = verify(tiny_policy, candidates, PROMPTS, section, 0, rows=4)
     assert [row.solution_id for row in rows] == [solution.id for _, solution, _ in candidates]
     assert all(row.label == "wrong" and len(row.chains) == len(row.p_yes_per_chain) == 3 for row in rows)
+    assert all(len(row.tokens_per_chain) == 3 and all(0 < n <= 12 for n in row.tokens_per_chain) for row in rows)
     assert all(math.isnan(row.p_yes) for row in rows), "a random model writes no verdict line"
     again = verify(tiny_policy, candidates[::-1], PROMPTS, section, 0, rows=2)
     assert [row.chains for row in again[::-1]] == [row.chains for row in rows]

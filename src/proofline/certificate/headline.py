@@ -17,7 +17,7 @@ from proofline.certificate.manifest import Entry
 HEADLINE = {
     "evaluate": ("greedy_accuracy", "sampled_accuracy", "pass_at_k.{most}", "majority_at_k.{most}"),
     "verify": (
-        "accuracy", "auroc_within", "auroc_pooled",
+        "accuracy", "auroc_within_layout", "auroc_within", "auroc_pooled",
         "gains.best_of_over_one.difference", "gains.best_of_over_majority.difference",
         "gains.weighted_over_majority.difference",
     ),

@@ -14,9 +14,12 @@ from typing import Any
 
 from proofline.config.schema import POLICIES
 from proofline.evaluation.claims import DASH, attribution, effect, percent
+from proofline.evaluation.markdown import share, table
 from proofline.evaluation.metrics import estimate
-from proofline.evaluation.results import column_titles, share, table, verifier_table
+from proofline.evaluation.results import column_titles
 from proofline.evaluation.study import OVERALL, TITLES, Study
+from proofline.evaluation.verifier_claims import discrimination
+from proofline.evaluation.verifier_tables import baselines_table, verifier_table
 
 FRONT_MATTER = """\
 ---
@@ -111,7 +114,8 @@ def card(policy: str, study: Study, provenance: Provenance) -> str:
         scored = (
             f"As a verifier of {study.verifier[OVERALL]['candidates']:,} samples of {TITLES[study.verified_policy]}:"
         )
-        sections += [scored, verifier_table(study)]
+        said = discrimination(study.verifier[OVERALL], study.confidence)
+        sections += [scored, baselines_table(study), verifier_table(study), said]
     sections += ["## Limits", _limits(policy, study), "## Licence", _licence(study)]
     return "\n\n".join(sections) + "\n"
 
@@ -156,8 +160,8 @@ def _limits(policy: str, study: Study) -> str:
     if policy == "genrm":
         part = study.verifier[OVERALL]
         limits.append(
-            f"As a verifier it accepts {share(part['false_accept_rate'])}% of wrong candidates and rejects "
-            f"{share(part['false_reject_rate'])}% of right ones, measured on one policy's samples only."
+            f"As a verifier it accepts {share(part['false_accept_rate']['value'])}% of wrong candidates and rejects "
+            f"{share(part['false_reject_rate']['value'])}% of right ones, measured on one policy's samples only."
         )
     return "\n".join(f"- {limit}" for limit in limits)
 

@@ -1,12 +1,12 @@
 """What the numbers allow to be said, in words.
 
 An effect is named only where its interval excludes zero and its p-value is below 1 - confidence. Otherwise the
-sentence says that no difference is shown, and which loss the interval excludes.
+sentence says that no difference is shown, and which loss the interval excludes. What is said of the verifier is in
+`verifier_claims`.
 """
 
 from __future__ import annotations
 
-from proofline.evaluation.metrics import Metrics, estimate
 from proofline.evaluation.statistics import Estimate, Paired
 from proofline.evaluation.study import OVERALL, TITLES, Study
 
@@ -16,34 +16,31 @@ DASH = "—"
 MEASURES = {"greedy": "greedy accuracy", "sampled": "accuracy of single samples"}
 """What a change is measured in, by the names of its fields."""
 
-FEWEST_MIXED = 20
-"""Mixed problems below which a bootstrap over problems says nothing about the verifier."""
 
-
-def claims(study: Study) -> list[str]:
-    """One sentence a finding."""
+def training_claims(study: Study) -> list[str]:
+    """One sentence for each stage of training and measure."""
     sentences = []
     for change in study.changes:
         names = TITLES[change.policy], TITLES[change.before]
         for kind, measure in MEASURES.items():
             sentences.append(effect(*names, measure, getattr(change, kind)[OVERALL], study.confidence))
     sentences += [attribution(study, kind) for kind in MEASURES]
-    part, samples = study.verifier[OVERALL], study.verifier["num_samples"]
-    sentences.append(discrimination(estimate(part["auroc_within"]), part["mixed_problems"], study.confidence))
-    best, measure = f"best-of-{samples} by GenRM", f"accuracy on the samples of {TITLES[study.verified_policy]}"
-    for name, other in (("best_of_over_one", "a single sample"), ("best_of_over_majority", f"majority vote@{samples}")):
-        if name in part["gains"]:
-            sentences.append(effect(best, other, measure, paired(part["gains"][name]), study.confidence))
     return sentences
 
 
-def effect(subject: str, other: str, measure: str, result: Paired, confidence: float) -> str:
-    """`**+SFT beats base** in greedy accuracy: +8.1 points (95% CI +4.2 to +12.0, p < 0.001).`"""
+def effect(subject: str, other: str, measure: str, result: Paired, confidence: float, caveat: str = "") -> str:
+    """`**+SFT beats base** in greedy accuracy: +8.1 points (95% CI +4.2 to +12.0, p < 0.001).`
+
+    With a `caveat`, which says what the effect does not show, it is no headline: it is not in bold.
+    """
     value, low, high = result.difference
     interval = f"{confidence_words(confidence)} {points(low)} to {points(high)}"
     numbers = f"{points(value)} points ({interval}, {p_words(result.p_value)})"
     if is_shown(result, confidence):
-        return f"**{subject} {'beats' if value > 0 else 'loses to'} {other}** in {measure}: {numbers}."
+        words = f"{subject} {'beats' if value > 0 else 'loses to'} {other}"
+        if caveat and value > 0:
+            return f"{words} in {measure}: {numbers}; {caveat}."
+        return f"**{words}** in {measure}: {numbers}."
     bound = f"; a loss of more than {abs(100 * low):.1f} points is excluded" if low < 0 else ""
     return f"No difference shown between {subject} and {other} in {measure}: {numbers}{bound}."
 
@@ -67,26 +64,6 @@ def is_shown(result: Paired, confidence: float) -> bool:
     """Is there an effect, either way? Undefined bounds show nothing."""
     _, low, high = result.difference
     return (low > 0 or high < 0) and result.p_value < 1 - confidence
-
-
-def discrimination(auroc: Estimate, mixed_problems: int, confidence: float) -> str:
-    """Whether GenRM can rerank: its AUROC within problems against the 0.5 of guessing."""
-    if mixed_problems < FEWEST_MIXED:
-        return (
-            f"Whether GenRM tells right from wrong samples of one problem is open: {mixed_problems or 'no'} "
-            f"problem{'s have' if mixed_problems > 1 else ' has'} both, and fewer than {FEWEST_MIXED} allow no claim."
-        )
-    numbers = f"{auroc.value:.2f} ({confidence_words(confidence)} {auroc.low:.2f} to {auroc.high:.2f})"
-    where = f"within-problem AUROC {numbers} over the {mixed_problems} problems that have both"
-    if auroc.low > 0.5:
-        return f"**GenRM tells right from wrong samples of one problem**: {where}."
-    return f"GenRM is not shown to tell right from wrong samples of one problem: {where}."
-
-
-def paired(value: Metrics) -> Paired:
-    """Back from JSON, where undefined is null."""
-    p_value = float("nan") if value["p_value"] is None else value["p_value"]
-    return Paired(estimate(value["difference"]), p_value, value["wins"], value["losses"], value["ties"])
 
 
 def points(difference: float) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from proofline.config.schema import Evaluation
 from proofline.evaluation.selection import Ints, ladder, pass_at_k, vote_at_k
-from proofline.evaluation.statistics import Estimate, share_mean, share_solved
+from proofline.evaluation.statistics import Estimate, Paired, share_mean, share_solved
 from proofline.evaluation.tally import EvaluationError, tally
 from proofline.records import Grade, Problem, Solution
 
@@ -75,6 +75,17 @@ def estimate(value: Metrics) -> Estimate:
     """Back from JSON, where an undefined bound is null."""
     bounds = (value["value"], value["low"], value["high"])
     return Estimate(*(float("nan") if bound is None else float(bound) for bound in bounds))
+
+
+def paired_json(result: Paired) -> Metrics:
+    """A paired comparison as JSON holds it."""
+    return {**result._asdict(), "difference": result.difference._asdict()}
+
+
+def paired(value: Metrics) -> Paired:
+    """Back from JSON, where undefined is null."""
+    p_value = float("nan") if value["p_value"] is None else value["p_value"]
+    return Paired(estimate(value["difference"]), p_value, value["wins"], value["losses"], value["ties"])
 
 
 def scalars(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

@@ -1,17 +1,19 @@
-"""AUROC: how often a right candidate is scored above a wrong one, ties half; pooled and within problems.
+"""AUROC: how often a right candidate is scored above a wrong one, ties half; pooled, within problems, within layouts.
 
 In: `right` (0/1) and `scores`, shape (problems, samples). NaN scores rank below all others. Out: shares in [0, 1].
 
 Reranking one problem's samples needs the within-problem value. The pooled one also rewards a verifier that only
-knows which problems are easy, so it stands beside and not in place of it.
+knows which problems are easy. Within problems and layouts only candidates that look alike are compared, so that what a
+candidate looks like earns nothing: a score that depends on the layout alone has exactly 0.5.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from proofline.evaluation.clusters import Clusters
 from proofline.evaluation.selection import Floats, Ints
-from proofline.evaluation.statistics import Estimate, bootstrap_mean, percentile, resampled
+from proofline.evaluation.statistics import Estimate, percentile
 
 
 def auroc(right: Floats, scores: Floats) -> float:
@@ -19,34 +21,32 @@ def auroc(right: Floats, scores: Floats) -> float:
     return _auroc(right.ravel(), _levels(scores.ravel()), np.ones(right.size))
 
 
-def within_problem(right: Floats, scores: Floats) -> Floats:
-    """(problems,): AUROC among each problem's samples, NaN where they are all right or all wrong."""
+def within_problem(right: Floats, scores: Floats, layouts: Ints | None = None) -> Floats:
+    """(problems,): AUROC among each problem's samples; with `layouts`, of all pairs of one problem and one layout.
+
+    NaN where no right one can be compared with a wrong one.
+    """
     ours, theirs = _ranked(scores)[:, :, None], _ranked(scores)[:, None, :]
     credit = (ours > theirs) + 0.5 * (ours == theirs)
-    wins = np.einsum("pi,pj,pij->p", right, 1 - right, credit)
-    comparisons = right.sum(axis=1) * (1 - right).sum(axis=1)
-    return np.where(comparisons > 0, wins / np.maximum(comparisons, 1), np.nan)
+    pairs = comparable(right, layouts)
+    comparisons = pairs.sum(axis=(1, 2))
+    return np.where(comparisons > 0, (pairs * credit).sum(axis=(1, 2)) / np.maximum(comparisons, 1), np.nan)
 
 
-def within_estimate(right: Floats, scores: Floats, confidence: float, resamples: int, seed: int) -> Estimate:
-    """Mean over the mixed problems; they are what is resampled."""
-    values = within_problem(right, scores)
-    return bootstrap_mean(values[np.isfinite(values)], confidence, resamples, seed)
+def comparable(right: Floats, layouts: Ints | None = None) -> Floats:
+    """(problems, samples, samples): 1 where the first is right, the second wrong, and both have one layout."""
+    alike = 1.0 if layouts is None else layouts[:, :, None] == layouts[:, None, :]
+    return right[:, :, None] * (1 - right)[:, None, :] * alike
 
 
-def pooled_estimate(right: Floats, scores: Floats, confidence: float, resamples: int, seed: int) -> Estimate:
-    """All candidates in one pot; whole problems are resampled."""
+def pooled_estimate(right: Floats, scores: Floats, clusters: Clusters) -> Estimate:
+    """All candidates in one pot; whole clusters of problems are resampled."""
     flat, levels = right.ravel(), _levels(scores.ravel())
-    problems, samples = right.shape
     value = _auroc(flat, levels, np.ones(right.size))
     if np.isnan(value):
         return Estimate(value, float("nan"), float("nan"))
-    replicates = [
-        _auroc(flat, levels, np.repeat(np.bincount(row, minlength=problems), samples))
-        for rows in resampled(problems, resamples, seed)
-        for row in rows
-    ]
-    return percentile(value, replicates, confidence)
+    replicates = [_auroc(flat, levels, np.repeat(times, right.shape[1])) for times in clusters.weights()]
+    return percentile(value, replicates, clusters.confidence)
 
 
 def _auroc(right: Floats, levels: Ints, times: Floats | Ints) -> float:

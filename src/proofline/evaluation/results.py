@@ -5,13 +5,14 @@ In: `Study`. Out: text; pictures are named relative to the file, under `plots/`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from proofline.config.schema import ABLATION
-from proofline.evaluation.claims import DASH, claims, confidence_words, is_shown, p_words, percent, points
+from proofline.evaluation.claims import DASH, confidence_words, is_shown, p_words, percent, points, training_claims
+from proofline.evaluation.markdown import share, table
 from proofline.evaluation.metrics import estimate
 from proofline.evaluation.study import OVERALL, TITLES, Study
 from proofline.evaluation.tally import benchmark_title
+from proofline.evaluation.verifier_claims import verifier_claims
+from proofline.evaluation.verifier_tables import baselines_table, compute_table, samples_table, verifier_table
 
 NOTES = """\
 - Brackets are {level}s over problems: Wilson's for greedy accuracy, Tango's for differences and win rates of greedy
@@ -25,14 +26,21 @@ NOTES = """\
   answer; 50 is a draw.
 - pass@1 is the mean accuracy of single samples, maj@k the majority vote, pass@k the chance that any of k is right, all
   over every subset of the samples; ties are shared. "Unparsed": no answer could be read. "Cut off": the token limit.
-- The oracle picks a right sample wherever there is one. A candidate without a verdict ranks last."""
+- The oracle picks a right sample wherever there is one. A candidate without a verdict ranks last.
+- Layout: how many equations, whether one of them holds several operations, and the length to within 20%. AUROC within
+  problems and layout is over the right and wrong samples of one problem that share it, so what depends on the layout
+  alone has 0.5. "Layout alone" ranks by the number of equations, "length alone" by characters, each in the direction
+  that ranks better here; the program's check recomputes each equation and is no cheap ranking.
+- In what is said of GenRM as a verifier, problems of one template or that are near-duplicates are resampled together.
+- Equal compute (Singhi et al. 2025) counts generated tokens, not prompts. "Votes": as many samples as the tokens of N
+  verified ones buy, rounded down; "8 of 31": they buy 31, there are 8, and the vote has spent less."""
 
 
 def results_markdown(study: Study) -> str:
     """The whole document."""
     sections = [
         "# Results",
-        "\n".join(f"- {claim}" for claim in claims(study)),
+        "\n".join(f"- {claim}" for claim in (*training_claims(study), *verifier_claims(study))),
         "## Policies",
         _accuracy_table(study),
         "![Accuracy of each policy](plots/accuracy.png)",
@@ -44,9 +52,13 @@ def results_markdown(study: Study) -> str:
         "## GenRM as a verifier",
         f"It scored {study.verifier[OVERALL]['candidates']:,} samples of {TITLES[study.verified_policy]}, "
         f"with {study.verifier['num_chains']} chains of thought each.",
+        baselines_table(study),
         verifier_table(study),
-        _best_of_table(study),
+        samples_table(study),
         "![Best of N](plots/best_of_n.png)",
+        "GenRM's choices beside the vote that the same generated tokens buy, verification included:",
+        compute_table(study),
+        "![Equal compute](plots/equal_compute.png)",
         "![Calibration and scores](plots/calibration.png)",
         "## How to read this",
         NOTES.format(
@@ -54,17 +66,6 @@ def results_markdown(study: Study) -> str:
         ),
     ]
     return "\n\n".join(sections) + "\n"
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; the first column is text, the others are numbers."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def share(value: float | None) -> str:
-    """A share in percent, without an interval."""
-    return DASH if value is None or value != value else f"{100 * value:.1f}"
 
 
 def column_titles(study: Study) -> list[str]:
@@ -120,41 +121,3 @@ def _samples_table(study: Study) -> str:
             ]
         )
     return table([f"{most} samples a problem, %", "pass@1", f"maj@{most}", f"pass@{most}", "unparsed", "cut off"], rows)
-
-
-def verifier_table(study: Study) -> str:
-    columns = {benchmark_title(name): part for name, part in study.verifier["benchmarks"].items()}
-    columns["all"] = study.verifier[OVERALL]
-    rows = [
-        ["AUROC within problems", *(_score(part["auroc_within"]) for part in columns.values())],
-        ["AUROC pooled", *(_score(part["auroc_pooled"]) for part in columns.values())],
-        ["accuracy at P(Yes) > 0.5, %", *(percent(estimate(part["accuracy"])) for part in columns.values())],
-    ]
-    for title, key in (
-        ("false accepts, % of wrong candidates", "false_accept_rate"),
-        ("false rejects, % of right candidates", "false_reject_rate"),
-        ("without a verdict, %", "without_verdict"),
-    ):
-        rows.append([title, *(share(part[key]) for part in columns.values())])
-    rows.append(["calibration error (ECE), %", *(share(part["calibration"]["ece"]) for part in columns.values())])
-    rows.append(["problems with right and wrong samples", *(str(part["mixed_problems"]) for part in columns.values())])
-    return table(["verifier", *columns], rows)
-
-
-def _best_of_table(study: Study) -> str:
-    rules = {
-        "best_of": "best by GenRM",
-        "weighted": "vote weighted by GenRM",
-        "majority": "majority vote",
-        "oracle": "oracle",
-    }
-    rows = [
-        [str(point["n"]), *(percent(estimate(point[rule])) for rule in rules)]
-        for point in study.verifier[OVERALL]["best_of_n"]
-    ]
-    return table(["accuracy, %, with N samples", *rules.values()], rows)
-
-
-def _score(value: dict[str, float | None]) -> str:
-    middle, low, high = (DASH if bound != bound else f"{bound:.3f}" for bound in estimate(value))
-    return DASH if middle == DASH else f"{middle} [{low}, {high}]"

@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 NAN = float("nan")
 CHUNK_VALUES = 4_000_000
 """Random numbers held at once while resampling."""
+NO_SPREAD = 1e-12
+"""Below it, differences between shares are rounding."""
 
 
 class Estimate(NamedTuple):
@@ -166,24 +168,29 @@ def share_mean(
 def bootstrap_mean(
     values: ArrayLike, confidence: float, resamples: int, seed: int, clusters: ArrayLike | None = None
 ) -> Estimate:
-    """Mean over problems with Efron's BCa interval; without spread among clusters the interval is undefined."""
+    """Mean over problems with a BCa interval; without spread among clusters the interval is undefined."""
     x = np.asarray(values, dtype=float)
     if len(x) == 0:
         return Estimate(NAN, NAN, NAN)
     numbers, mean = _numbered(clusters, len(x)), float(x.mean())
     sums, sizes = np.bincount(numbers, x), np.bincount(numbers)
-    spread = sums - mean * sizes
-    if np.ptp(x) == 0 or np.allclose(spread, 0, atol=1e-12):
-        return Estimate(mean, NAN, NAN)
-    replicates = np.concatenate(
-        [sums[rows].sum(axis=1) / sizes[rows].sum(axis=1) for rows in resampled(len(sums), resamples, seed)]
-    )
-    below = (np.sum(replicates < mean) + 0.5 * np.sum(replicates == mean)) / resamples
-    bias = ndtri(np.clip(below, 0.5 / resamples, 1 - 0.5 / resamples))
-    acceleration = (spread**3).sum() / (6 * (spread**2).sum() ** 1.5)
+    replicates = [sums[rows].sum(axis=1) / sizes[rows].sum(axis=1) for rows in resampled(len(sums), resamples, seed)]
+    return bca(mean, np.concatenate(replicates), sums - mean * sizes, confidence)
+
+
+def bca(value: float, replicates: Floats, influence: Floats, confidence: float) -> Estimate:
+    """Efron's BCa interval. `influence`: what each unit adds to the value, up to a factor; it gives the acceleration.
+
+    Without spread among the units the interval is undefined.
+    """
+    if np.ptp(influence) < NO_SPREAD:
+        return Estimate(value, NAN, NAN)
+    below = np.mean(replicates < value) + 0.5 * np.mean(replicates == value)
+    bias = ndtri(np.clip(below, 0.5 / len(replicates), 1 - 0.5 / len(replicates)))
+    acceleration = (influence**3).sum() / (6 * (influence**2).sum() ** 1.5)
     tails = bias + ndtri([(1 - confidence) / 2, (1 + confidence) / 2])
     low, high = np.quantile(replicates, ndtr(bias + tails / (1 - acceleration * tails)))
-    return Estimate(mean, float(low), float(high))
+    return Estimate(value, float(low), float(high))
 
 
 def percentile(value: float, replicates: ArrayLike, confidence: float) -> Estimate:

@@ -31,6 +31,8 @@ TITLES = {
 }
 """What is evaluated, as tables name it and in their order."""
 OVERALL = "overall"
+BASELINE_TITLES = {"layout": "layout alone", "length": "length alone", "program": "the program's check"}
+"""What GenRM's ranking is held against; see `baselines`."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def _parts(table: Tally) -> dict[str, Ints]:
 
 
 def headline(study: Study) -> Metrics:
-    """The columns of `dvc exp show`: greedy accuracies, the verifier's AUROC within problems and what choosing gains.
+    """The columns of `dvc exp show`: greedy accuracies, the verifier's AUROC among look-alikes and what choosing gains.
 
     Their names are those of every recipe, so that experiments of different sizes stand in the same columns.
     """
@@ -149,7 +151,7 @@ def headline(study: Study) -> Metrics:
     return {
         "accuracy": {name: study.part(name)["greedy_accuracy"]["value"] for name in POLICIES},
         "verifier": {
-            "auroc": part["auroc_within"]["value"],
+            "auroc_within_layout": part["auroc_within_layout"]["value"],
             **{name: gain.get("difference", {}).get("value", math.nan) for name, gain in gains.items()},
         },
     }
@@ -176,11 +178,23 @@ def all_metrics(study: Study) -> Metrics:
         }
         for change in (*study.changes, *study.parts)
     }
-    part = study.verifier[OVERALL]
-    verifier = {
-        **{name: part[name] for name in ("accuracy", "auroc_within", "auroc_pooled")},
-        **{name: part[name] for name in ("false_accept_rate", "false_reject_rate", "without_verdict")},
+    return {"policies": policies, "changes": changes, "verifier": _verifier_metrics(study.verifier[OVERALL])}
+
+
+def _verifier_metrics(part: Metrics) -> Metrics:
+    aurocs = ("auroc_within_layout", "auroc_within")
+    return {
+        **{name: part[name] for name in ("accuracy", *aurocs, "auroc_pooled")},
+        **{name: part[name]["value"] for name in ("false_accept_rate", "false_reject_rate")},
+        "worked": {name: rate["value"] for name, rate in part["worked"].items()},
+        "without_verdict": part["without_verdict"],
         **{name: part["calibration"][name] for name in ("ece", "brier")},
+        "baselines": {
+            name: {
+                **{auroc: baseline[auroc]["value"] for auroc in aurocs},
+                "genrm_over": baseline["genrm_over"]["auroc_within_layout"]["difference"],
+            }
+            for name, baseline in part["baselines"].items()
+        },
         "gains": {name: {**gain["difference"], "p": gain["p_value"]} for name, gain in part["gains"].items()},
     }
-    return {"policies": policies, "changes": changes, "verifier": verifier}

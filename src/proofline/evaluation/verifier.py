@@ -1,8 +1,10 @@
-"""How good the GenRM is as a verifier, and what reranking with it gains over one sample and over the vote.
+"""How good the GenRM is as a verifier, beside rankings that look at no arithmetic, and what reranking with it gains.
 
-In: verifications (mean P(Yes) per candidate), the grades of the same candidates, their problems.
-Out: a JSON-able dictionary, overall and per benchmark; an interval is `{"value", "low", "high"}` over problems.
+In: verifications (mean P(Yes) per candidate), grades and appearances of the same candidates, their problems.
+Out: a JSON-able dictionary, overall and per benchmark; an interval is `{"value", "low", "high"}`, and related problems
+are resampled together.
 
+The headline is the AUROC within problems and layouts: right and wrong candidates of one problem that look alike.
 P(Yes) above 0.5 accepts. A candidate without a verdict (NaN) is not accepted, ranks below all others and has no
 weight in the vote. `wrong` means not right: a candidate without a readable answer is to be rejected as well.
 Rates, AUROC and best-of-N follow Zhang et al. (2024), "Generative Verifiers"; the weighted vote Li et al. (2023).
@@ -10,123 +12,88 @@ Rates, AUROC and best-of-N follow Zhang et al. (2024), "Generative Verifiers"; t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from proofline.config.schema import Evaluation
+from proofline.evaluation.baselines import baselines
 from proofline.evaluation.calibration import calibration
+from proofline.evaluation.clusters import Clusters
 from proofline.evaluation.metrics import Metrics
-from proofline.evaluation.ranking import pooled_estimate, within_estimate, within_problem
-from proofline.evaluation.selection import Floats, Ints, best_of_k, ladder, pass_at_k, vote_at_k
-from proofline.evaluation.statistics import Paired, compare_means, share_mean
-from proofline.evaluation.tally import EvaluationError, tally
+from proofline.evaluation.ranking import comparable, pooled_estimate, within_problem
+from proofline.evaluation.reranking import equal_compute, equal_samples
+from proofline.evaluation.scored import Appearance, Scored, gather
+from proofline.evaluation.selection import Floats
+from proofline.evaluation.tally import tally
 from proofline.records import Grade, Problem, Verification
-
-Rule = Callable[[Ints, Floats, int], float]
-RULES: dict[str, Rule] = {
-    "best_of": best_of_k,
-    "majority": lambda answers, scores, k: vote_at_k(answers, k),
-    "weighted": lambda answers, scores, k: vote_at_k(answers, k, scores),
-    "oracle": lambda answers, scores, k: pass_at_k(answers, k),
-}
-
-
-@dataclass(frozen=True)
-class Scored:
-    """Candidates and their scores, both (problems, samples)."""
-
-    answers: Ints
-    right: Floats
-    p_yes: Floats
-    lost_chains: Floats
-    """Share of a candidate's chains that reached no verdict."""
-
-    def __getitem__(self, rows: Ints) -> Scored:
-        return Scored(self.answers[rows], self.right[rows], self.p_yes[rows], self.lost_chains[rows])
 
 
 def evaluate_verifier(
     problems: Sequence[Problem],
     verifications: Sequence[Verification],
     grades: Sequence[Grade],
+    appearances: Mapping[str, Appearance],
     section: Evaluation,
     seed: int,
 ) -> Metrics:
-    """All metrics over the candidates that have a verification. `seed` decides the bootstrap's draws alone."""
-    p_yes = {row.solution_id: row.p_yes for row in verifications}
-    lost = {row.solution_id: np.isnan(row.p_yes_per_chain).sum() for row in verifications}
-    chains = max((len(row.p_yes_per_chain) for row in verifications), default=0)
-    seen = {row.problem_id for row in verifications}
-    table = tally([p for p in problems if p.id in seen], [g for g in grades if g.solution_id in p_yes])
-    if table.answers.size != len(verifications):
-        raise EvaluationError(
-            f"{len(verifications)} verifications for {table.answers.size} graded candidates: "
-            "verify and grade the same candidates of the same problems, once each"
-        )
-    scores, lost_chains = (
-        np.array([[values[one] for one in row] for row in table.solution_ids], float).reshape(table.answers.shape)
-        for values in (p_yes, lost)
-    )
-    scored = Scored(table.answers, table.right, scores, lost_chains / max(1, chains))
+    """All metrics over the candidates that have a verification. `appearances` by solution id.
+
+    `seed` decides the bootstrap's draws alone. Raises EvaluationError where candidates were not verified, graded or
+    looked at alike.
+    """
+    seen, verified = {row.problem_id for row in verifications}, {row.solution_id for row in verifications}
+    ours = [problem for problem in problems if problem.id in seen]
+    table = tally(ours, [grade for grade in grades if grade.solution_id in verified])
+    scored = gather(table, verifications, appearances)
+    clusters = Clusters([one.cluster for one in ours], section.confidence, section.bootstrap_resamples, seed)
+
+    def measure(scored: Scored, clusters: Clusters) -> Metrics:
+        return {
+            **_discrimination(scored, clusters),
+            "baselines": baselines(scored, clusters),
+            **equal_samples(scored, clusters),
+            "equal_compute": equal_compute(scored, clusters),
+        }
+
     return {
         "num_samples": int(table.answers.shape[1]),
-        "num_chains": chains,
+        "num_chains": int(scored.chains.shape[2]),
         "confidence": section.confidence,
-        "overall": _measure(scored, section, seed),
-        "benchmarks": {name: _measure(scored[rows], section, seed) for name, rows in table.parts().items()},
+        "overall": measure(scored, clusters),
+        "benchmarks": {name: measure(scored[rows], clusters[rows]) for name, rows in table.parts().items()},
     }
 
 
-def _measure(scored: Scored, section: Evaluation, seed: int) -> Metrics:
-    draws = (section.confidence, section.bootstrap_resamples, seed)
-    right, p_yes = scored.right, scored.p_yes
+def _discrimination(scored: Scored, clusters: Clusters) -> Metrics:
+    right, p_yes, pairs = scored.right, scored.p_yes, comparable(scored.right, scored.layouts)
     accepted = (p_yes > 0.5).astype(float)
-    wrong = 1 - right
     return {
         "problems": len(right),
         "mixed_problems": int(np.isfinite(within_problem(right, p_yes)).sum()),
+        "matched_problems": int((pairs.sum(axis=(1, 2)) > 0).sum()),
+        "matched_pairs": int(pairs.sum()),
         "candidates": int(right.size),
         "right": int(right.sum()),
-        "without_verdict": float(np.isnan(p_yes).mean()) if p_yes.size else float("nan"),
-        "chains_without_verdict": float(scored.lost_chains.mean()) if p_yes.size else float("nan"),
-        "accuracy": share_mean((accepted == right).mean(axis=1), *draws)._asdict(),
-        "false_accept_rate": _rate(accepted * wrong, wrong),
-        "false_reject_rate": _rate((1 - accepted) * right, right),
-        "auroc_within": within_estimate(right, p_yes, *draws)._asdict(),
-        "auroc_pooled": pooled_estimate(right, p_yes, *draws)._asdict(),
+        "tokens_per_sample": _mean(scored.tokens),
+        "tokens_per_chain": _mean(scored.chain_tokens),
+        "without_verdict": _mean(np.isnan(p_yes)),
+        "chains_without_verdict": _mean(np.isnan(scored.chains)),
+        "accuracy": clusters.mean((accepted == right).mean(axis=1))._asdict(),
+        **_errors(accepted, right, 1 - right, clusters),
+        "worked": _errors(accepted, right * scored.worked, (1 - right) * scored.worked, clusters),
+        "auroc_within_layout": clusters.mean(within_problem(right, p_yes, scored.layouts))._asdict(),
+        "auroc_within": clusters.mean(within_problem(right, p_yes))._asdict(),
+        "auroc_pooled": pooled_estimate(right, p_yes, clusters)._asdict(),
         "calibration": calibration(right.ravel(), p_yes.ravel()),
-        **_reranking(scored, draws),
     }
 
 
-def _rate(cases: Floats, among: Floats) -> float:
-    return float(cases.sum() / among.sum()) if among.sum() else float("nan")
+def _errors(accepted: Floats, right: Floats, wrong: Floats, clusters: Clusters) -> Metrics:
+    """Shares of wrong candidates that are accepted, and of right ones that are not."""
+    cases = {"false_accept_rate": (accepted * wrong, wrong), "false_reject_rate": ((1 - accepted) * right, right)}
+    return {name: clusters.share(hits.sum(axis=1), of.sum(axis=1))._asdict() for name, (hits, of) in cases.items()}
 
 
-def _reranking(scored: Scored, draws: tuple[float, int, int]) -> Metrics:
-    """The curves over N, and the gain at the largest N over one sample and over the vote."""
-    num_samples = scored.answers.shape[1]
-    curve, shares = [], {}
-    for n in ladder(num_samples) if num_samples else []:
-        shares = {
-            name: np.array([rule(a, s, n) for a, s in zip(scored.answers, scored.p_yes, strict=True)])
-            for name, rule in RULES.items()
-        }
-        curve.append({"n": n, **{name: share_mean(values, *draws)._asdict() for name, values in shares.items()}})
-    if not shares:
-        return {"best_of_n": [], "gains": {}}
-    one = scored.right.mean(axis=1)
-    return {
-        "best_of_n": curve,
-        "gains": {
-            "best_of_over_one": paired_json(compare_means(shares["best_of"], one, *draws)),
-            "best_of_over_majority": paired_json(compare_means(shares["best_of"], shares["majority"], *draws)),
-            "weighted_over_majority": paired_json(compare_means(shares["weighted"], shares["majority"], *draws)),
-        },
-    }
-
-
-def paired_json(paired: Paired) -> Metrics:
-    return {**paired._asdict(), "difference": paired.difference._asdict()}
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if values.size else float("nan")

@@ -15,7 +15,7 @@ from proofline.registry.store import WEIGHTS, aliases, model_id_of, model_metric
 from proofline.registry.unfinished import cut_off, in_words
 from proofline.storage.weights import WeightsError, weights_hash
 
-HEADLINES = {"accuracy": "accuracy", "verifier.auroc_within": "AUROC"}
+HEADLINES = {"accuracy": "accuracy", "verifier.auroc_within_layout": "AUROC within layout"}
 """Metrics that the list shows where a version has them, and what it calls them."""
 COLUMNS = ("version", "registered", "seed", "evaluation", "aliases", "workspace", "recipe")
 

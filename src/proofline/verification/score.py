@@ -71,6 +71,7 @@ def verify(
                 p_yes=mean_p_yes(scores),
                 p_yes_per_chain=scores,
                 chains=tuple(sampler.tokenizer.batch_decode([completion.token_ids for completion in own])),
+                tokens_per_chain=tuple(len(completion.token_ids) for completion in own),
             )
         )
     return rows_out

@@ -1,0 +1,124 @@
+"""What may be said of GenRM as a verifier.
+
+That it tells right from wrong needs two things, both among candidates of one problem and one layout: the AUROC's lower
+bound above 0.5, and a difference to every cheap baseline whose interval excludes zero. What it gains by choosing is
+measured in any case; but where those two fail, the sentence says that the layout alone may be what it chooses by. The
+AUROC within problems whatever the layout is no evidence, and no sentence gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from proofline.evaluation.baselines import CHEAP
+from proofline.evaluation.claims import confidence_words, effect, is_shown, percent
+from proofline.evaluation.metrics import Metrics, estimate, paired
+from proofline.evaluation.study import BASELINE_TITLES, OVERALL, TITLES, Study
+
+FEWEST_MATCHED = 20
+"""Problems with a comparable pair below which a bootstrap over them says nothing about the verifier."""
+MEASURE = "auroc_within_layout"
+CAVEAT = "not shown to come of more than the candidates' layout"
+
+
+def verifier_claims(study: Study) -> list[str]:
+    """One sentence a finding."""
+    part, confidence = study.verifier[OVERALL], study.confidence
+    sentences = [discrimination(part, confidence), *_program(part, confidence), *_errors(part, confidence)]
+    samples = study.verifier["num_samples"]
+    best, measure = f"best-of-{samples} by GenRM", f"accuracy on the samples of {TITLES[study.verified_policy]}"
+    caveat = "" if tells(part, confidence) else CAVEAT
+    for name, other in (("best_of_over_one", "a single sample"), ("best_of_over_majority", f"majority vote@{samples}")):
+        if name in part["gains"]:
+            sentences.append(effect(best, other, measure, paired(part["gains"][name]), confidence, caveat))
+    if part["gains"]:
+        name = strongest_cheap(part)
+        over = paired(part["baselines"][name]["genrm_over"]["best_of"])
+        sentences.append(effect(best, f"best-of-{samples} by {BASELINE_TITLES[name]}", measure, over, confidence))
+    if point := compared_at(part["equal_compute"]):
+        sentences.append(_equal_compute(point, measure, confidence, caveat))
+    return sentences
+
+
+def tells(part: Metrics, confidence: float) -> bool:
+    """Do the numbers show that it tells right from wrong where the candidates look alike?"""
+    beaten = all(_beats(part, name, confidence) for name in CHEAP)
+    return part["matched_problems"] >= FEWEST_MATCHED and estimate(part[MEASURE]).low > 0.5 and beaten
+
+
+def discrimination(part: Metrics, confidence: float) -> str:
+    """Whether GenRM looks at the arithmetic: its AUROC within problems and layouts, against guessing and baselines."""
+    number, which = part["matched_problems"], "samples of one problem and one layout"
+    if number < FEWEST_MATCHED:
+        return (
+            f"Whether GenRM tells right from wrong {which} is open: {number or 'no'} "
+            f"problem{'s have' if number > 1 else ' has'} both, and fewer than {FEWEST_MATCHED} allow no claim."
+        )
+    value, low, high = estimate(part[MEASURE])
+    where = (
+        f"AUROC {value:.2f} ({confidence_words(confidence)} {low:.2f} to {high:.2f}) over the {number} problems that "
+        f"have both, {_listed(CHEAP, part)}"
+    )
+    if tells(part, confidence):
+        return f"**GenRM tells right from wrong {which}**: {where}."
+    if not low > 0.5:
+        return f"GenRM is not shown to tell right from wrong {which}: {where}."
+    others = " and ".join(BASELINE_TITLES[name] for name in CHEAP if not _beats(part, name, confidence))
+    return f"GenRM ranks {which} better than guessing, but is not shown to do so better than {others}: {where}."
+
+
+def strongest_cheap(part: Metrics) -> str:
+    """The cheap baseline whose best of all samples is right most often."""
+    return max(CHEAP, key=lambda name: estimate(part["baselines"][name]["best_of"]).value)
+
+
+def compared_at(points: list[Metrics]) -> Metrics | None:
+    """The largest budget at which there are enough samples for the vote; the largest of all where there is none."""
+    within = [point for point in points if point["majority_n"] == point["majority_affordable"]]
+    return (within or points or [None])[-1]
+
+
+def _beats(part: Metrics, name: str, confidence: float) -> bool:
+    over = paired(part["baselines"][name]["genrm_over"][MEASURE])
+    return is_shown(over, confidence) and over.difference.value > 0
+
+
+def _listed(names: Iterable[str], part: Metrics) -> str:
+    values = (f"{estimate(part['baselines'][name][MEASURE]).value:.2f} by {BASELINE_TITLES[name]}" for name in names)
+    return f"against {' and '.join(values)}"
+
+
+def _program(part: Metrics, confidence: float) -> list[str]:
+    """How far GenRM stays from the program's check; nothing where too few candidates can be compared."""
+    over = paired(part["baselines"]["program"]["genrm_over"][MEASURE]).difference
+    if part["matched_problems"] < FEWEST_MATCHED or over.value != over.value:
+        return []
+    value = estimate(part["baselines"]["program"][MEASURE]).value
+    interval = f"({confidence_words(confidence)} {abs(over.high):.2f} to {abs(over.low):.2f})"
+    if over.high < 0:
+        return [f"GenRM stays {-over.value:.2f} {interval} below the program's check, which reaches {value:.2f} there."]
+    return [f"The program's check reaches {value:.2f} there; GenRM is not shown to fall short of it."]
+
+
+def _errors(part: Metrics, confidence: float) -> list[str]:
+    """At P(Yes) above 0.5, of the candidates that show their steps."""
+    accepts, rejects = (estimate(part["worked"][name]) for name in ("false_accept_rate", "false_reject_rate"))
+    if accepts.value != accepts.value or rejects.value != rejects.value:
+        return []
+    return [
+        f"Of solutions that show their steps GenRM accepts {percent(accepts)}% of the wrong ones and rejects "
+        f"{percent(rejects)}% of the right ones (brackets: {confidence_words(confidence)})."
+    ]
+
+
+def _equal_compute(point: Metrics, measure: str, confidence: float, caveat: str) -> str:
+    """GenRM's choice against the vote that its tokens buy, or against all samples there are."""
+    chains = f"{point['chains']} chain{'s' if point['chains'] > 1 else ''} each"
+    subject = f"best-of-{point['n']} by GenRM with {chains} ({point['tokens']:,.0f} tokens a problem)"
+    votes, buys = point["majority_n"], point["majority_affordable"]
+    words = effect(
+        subject, f"majority vote@{votes}", measure, paired(point["best_of_over_majority"]), confidence, caveat
+    )
+    if votes == buys:
+        return f"At equal compute: {words}"
+    return f"At more compute than the largest vote's: {words} The same tokens buy {buys:,} samples; there are {votes}."

@@ -1,0 +1,178 @@
+"""AUROC among candidates of one problem and one layout, and intervals over clusters of problems."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product
+from math import isnan, nan
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from invented import Invented
+
+from proofline.evaluation.clusters import Clusters
+from proofline.evaluation.ranking import comparable, within_problem
+from proofline.evaluation.statistics import bootstrap_mean, sign_flip
+
+SCORES = [nan, 0.0, 0.2, 0.5, 0.5001, 0.9, 1.0]
+rows = st.lists(
+    st.tuples(st.booleans(), st.sampled_from(SCORES), st.integers(0, 2)), min_size=1, max_size=12
+)  # fmt: skip
+
+
+def arrays(drawn: list[tuple[bool, float, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    right, scores, layouts = zip(*drawn, strict=True)
+    return np.array([right], float), np.array([scores]), np.array([layouts])
+
+
+def clusters(names: list[str], resamples: int = 400) -> Clusters:
+    return Clusters(names, 0.95, resamples, seed=0)
+
+
+@given(rows)
+def test_only_candidates_of_one_layout_are_compared(drawn: list[tuple[bool, float, int]]) -> None:
+    level = {False: lambda score: score, True: lambda score: -1.0}
+    wins = [
+        (a > b) + (a == b) / 2
+        for (right, one, this), (wrong, other, that) in product(drawn, repeat=2)
+        if right and not wrong and this == that
+        for a, b in [(level[isnan(one)](one), level[isnan(other)](other))]
+    ]
+    right, scores, layouts = arrays(drawn)
+    found = within_problem(right, scores, layouts)[0]
+    assert isnan(found) if not wins else found == pytest.approx(np.mean(wins))
+    assert comparable(right, layouts).sum() == len(wins)
+
+
+@given(rows, st.integers(0, 5))
+def test_where_all_look_alike_it_is_the_auroc_within_problems(
+    drawn: list[tuple[bool, float, int]], layout: int
+) -> None:
+    right, scores, layouts = arrays(drawn)
+    matched = within_problem(right, scores, np.full_like(layouts, layout))
+    assert np.array_equal(matched, within_problem(right, scores), equal_nan=True)
+
+
+@given(rows, st.lists(st.sampled_from(SCORES), min_size=3, max_size=3))
+def test_what_the_layout_alone_says_is_worth_exactly_a_half(
+    drawn: list[tuple[bool, float, int]], said: list[float]
+) -> None:
+    right, _, layouts = arrays(drawn)
+    found = within_problem(right, np.array(said)[layouts], layouts)[0]
+    assert isnan(found) or found == 0.5
+
+
+@given(rows)
+def test_only_the_order_of_the_scores_counts(drawn: list[tuple[bool, float, int]]) -> None:
+    right, scores, layouts = arrays(drawn)
+    found = within_problem(right, scores, layouts)
+    for stretched in (scores**3 - 7, np.exp(20 * scores)):
+        assert np.array_equal(found, within_problem(right, stretched, layouts), equal_nan=True)
+    reversed_ = within_problem(right, -np.nan_to_num(scores, nan=-1.0), layouts)
+    assert np.allclose(found + reversed_, np.where(np.isnan(found), np.nan, 1), equal_nan=True)
+
+
+def test_a_verifier_of_layouts_is_seen_through(study: Invented) -> None:
+    """As the layout alone, whatever it has within problems; and so are its best-of-N and its differences."""
+    verifications = [
+        row.model_copy(update={"p_yes": study.appearances[row.solution_id].equations / 4})
+        for row in study.verifications
+    ]
+    overall = study.verifier(verifications)["overall"]
+    assert overall["auroc_within"]["low"] > 0.6
+    assert overall["auroc_within_layout"]["value"] == 0.5
+    layout = overall["baselines"]["layout"]
+    assert layout["auroc_within"] == overall["auroc_within"]
+    assert layout["best_of"] == overall["best_of_n"][-1]["best_of"]
+    assert all(over["difference"]["value"] == 0 for over in layout["genrm_over"].values())
+    assert all(isnan(over["difference"]["low"]) for over in layout["genrm_over"].values()), "no spread, no interval"
+
+
+def test_baselines_are_told_beside_the_verifier(study: Invented) -> None:
+    overall = study.verifier()["overall"]
+    found = overall["baselines"]
+    assert list(found) == ["layout", "length", "program"]
+    assert found["layout"]["auroc_within_layout"]["value"] == 0.5
+    assert found["layout"]["auroc_within"]["value"] > 0.6
+    assert found["program"]["auroc_within_layout"]["low"] > 0.85
+    for name, baseline in found.items():
+        over = baseline["genrm_over"]["auroc_within_layout"]["difference"]["value"]
+        gap = overall["auroc_within_layout"]["value"] - baseline["auroc_within_layout"]["value"]
+        assert over == pytest.approx(gap), name
+    assert 0 < overall["matched_problems"] <= overall["mixed_problems"]
+
+
+def test_a_cheap_ranking_is_read_in_its_better_direction(study: Invented) -> None:
+    """Shorter or longer, fewer or more: turned about, the baselines are what they were."""
+    turned = {
+        name: one.__class__(one.layout, 9 - one.equations, 90 - one.characters, one.program, one.num_tokens)
+        for name, one in study.appearances.items()
+    }
+    there, back = (
+        Invented(**{**vars(study), "appearances": looks}).verifier()["overall"]["baselines"]
+        for looks in (study.appearances, turned)
+    )
+    for name in ("layout", "length"):
+        assert {key: there[name][key] for key in there[name]} == back[name]
+        assert all(there[name][measure]["value"] >= 0.5 for measure in ("auroc_within", "auroc_within_layout"))
+
+
+def test_errors_of_solutions_that_show_their_steps(study: Invented) -> None:
+    overall = study.verifier()["overall"]
+    counted = Counter(
+        (row.p_yes > 0.5, row.label == "correct")
+        for row in study.verifications
+        if study.appearances[row.solution_id].worked
+    )
+    accepts, rejects = (overall["worked"][f"false_{error}_rate"] for error in ("accept", "reject"))
+    assert accepts["value"] == pytest.approx(counted[True, False] / (counted[True, False] + counted[False, False]))
+    assert rejects["value"] == pytest.approx(counted[False, True] / (counted[True, True] + counted[False, True]))
+    assert accepts["low"] < accepts["value"] < accepts["high"]
+
+
+def test_problems_on_their_own_are_resampled_as_ever() -> None:
+    rng = np.random.default_rng(0)
+    values, other = rng.random(60), rng.random(60)
+    names = [f"{number:02}" for number in range(60)]
+    assert clusters(names).mean(values) == pytest.approx(bootstrap_mean(values, 0.95, 400, 0))
+    paired = clusters(names).compare(values, other)
+    assert paired.difference == pytest.approx(bootstrap_mean(values - other, 0.95, 400, 0))
+    assert paired.p_value == sign_flip(values - other, 400, 0)
+    assert (paired.wins, paired.losses) == (int((values > other).sum()), int((values < other).sum()))
+
+
+def test_copies_of_a_problem_in_its_cluster_add_no_knowledge() -> None:
+    values = np.random.default_rng(3).random(50)
+    names = [f"{number:02}" for number in range(50)]
+    once, copied = clusters(names).mean(values), clusters(names * 4).mean(np.tile(values, 4))
+    assert copied == pytest.approx(once)
+    taken_apart = clusters([f"{number:03}" for number in range(200)]).mean(np.tile(values, 4))
+    assert taken_apart.high - taken_apart.low < 0.7 * (once.high - once.low)
+
+
+def test_a_ratio_by_hand() -> None:
+    hits, among = np.array([1.0, 2.0, 0.0, 3.0]), np.array([2.0, 2.0, 0.0, 6.0])
+    found = clusters(["a", "a", "b", "c"]).share(hits, among)
+    assert found.value == 0.6
+    assert 0.5 <= found.low < 0.6 < found.high <= 0.75
+    assert all(isnan(bound) for bound in clusters(["a"]).share(np.zeros(1), np.zeros(1)))
+    assert clusters(["a", "b"]).mean(np.array([nan, 0.25])).value == 0.25
+    some = clusters(["a", "b", "a", "c"])[np.array([0, 2])].mean(np.array([0.0, 0.5]))
+    assert some.value == 0.25
+    assert isnan(some.low), "one cluster has no spread"
+
+
+def test_intervals_cover_when_clusters_differ() -> None:
+    """Problems of one template rise and fall together: over clusters the interval covers, over problems it does not."""
+    rng, covered = np.random.default_rng(0), Counter[str]()
+    names = [f"{number // 8:02}" for number in range(320)]
+    for _ in range(150):
+        values = np.clip(0.5 + np.repeat(rng.normal(0, 0.2, 40), 8) + rng.normal(0, 0.05, 320), 0, 1)
+        found = clusters(names, 200).mean(values)
+        alone = bootstrap_mean(values, 0.95, 200, 0)
+        covered["clusters"] += found.low <= 0.5 <= found.high
+        covered["problems"] += alone.low <= 0.5 <= alone.high
+    assert covered["clusters"] / 150 > 0.88
+    assert covered["problems"] / 150 < 0.75

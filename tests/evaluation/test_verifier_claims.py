@@ -1,0 +1,109 @@
+"""What is said of GenRM holds where candidates look alike, or the sentence shrinks to what does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from invented import Invented, composed, invent
+
+from proofline.evaluation.results import results_markdown
+from proofline.evaluation.study import OVERALL
+from proofline.evaluation.verifier_claims import CAVEAT, discrimination, strongest_cheap, tells, verifier_claims
+
+
+def interval(value: float, half: float = 0.05) -> dict[str, float]:
+    return {"value": value, "low": value - half, "high": value + half}
+
+
+def over(value: float, half: float = 0.05) -> dict[str, Any]:
+    shown = abs(value) > half
+    return {"difference": interval(value, half), "p_value": 0.001 if shown else 0.4, "wins": 9, "losses": 9, "ties": 9}
+
+
+def part(matched: float, length: float, number: int = 170) -> dict[str, Any]:
+    """A verifier's metrics: AUROC within layout, of it and of length alone."""
+    of = {"layout": 0.5, "length": length, "program": 0.95}
+    baselines = {
+        name: {"auroc_within_layout": interval(one), "genrm_over": {"auroc_within_layout": over(matched - one)}}
+        for name, one in of.items()
+    }
+    return {"matched_problems": number, "auroc_within_layout": interval(matched), "baselines": baselines}
+
+
+def layout_reader(study: Invented) -> Invented:
+    """The same study, whose verifier looks at the number of equations and at nothing else."""
+    rng = np.random.default_rng(0)
+    rows = [
+        row.model_copy(update={"p_yes": score, "p_yes_per_chain": (score,) * 4})
+        for row in study.verifications
+        for score in [0.2 * study.appearances[row.solution_id].equations + 0.1 * rng.random()]
+    ]
+    return replace(study, verifications=rows)
+
+
+def test_it_tells_where_bound_and_baselines_say_so() -> None:
+    words = discrimination(part(0.78, 0.52), 0.95)
+    assert words == (
+        "**GenRM tells right from wrong samples of one problem and one layout**: AUROC 0.78 (95% CI 0.73 to 0.83) over "
+        "the 170 problems that have both, against 0.50 by layout alone and 0.52 by length alone."
+    )
+    assert tells(part(0.78, 0.52), 0.95)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "beginning"),
+    [
+        (part(0.52, 0.5), "GenRM is not shown to tell right from wrong samples of one problem and one layout: AUROC"),
+        (part(0.45, 0.3), "GenRM is not shown to tell"),
+        (part(0.62, 0.6), "GenRM ranks samples of one problem and one layout better than guessing, but is not shown to "
+                          "do so better than length alone: AUROC 0.62"),
+        (part(0.62, 0.9), "GenRM ranks samples of one problem and one layout better than guessing, but is not shown"),
+        (part(0.9, 0.5, number=19), "Whether GenRM tells right from wrong samples of one problem and one layout is"),
+        (part(float("nan"), 0.5), "GenRM is not shown to tell"),
+    ],
+)  # fmt: skip
+def test_it_shrinks_where_one_of_them_does_not(metrics: dict[str, Any], beginning: str) -> None:
+    words = discrimination(metrics, 0.95)
+    assert words.startswith(beginning)
+    assert "**" not in words
+    assert not tells(metrics, 0.95)
+
+
+def test_a_verifier_that_looks_is_said_to(study: Invented) -> None:
+    words = verifier_claims(composed(study))
+    assert words[0].startswith("**GenRM tells right from wrong samples of one problem and one layout**")
+    assert words[1].startswith("GenRM stays 0.") or "not shown to fall short" in words[1]
+    assert any(line.startswith("**best-of-8 by GenRM beats a single sample**") for line in words)
+    assert any("beats best-of-8 by layout alone" in line or "by length alone" in line for line in words)
+    assert words[-1].startswith("At equal compute: ")
+    assert not any(CAVEAT in line for line in words)
+
+
+def test_a_verifier_that_reads_layouts_keeps_its_gain_and_loses_its_claim(study: Invented) -> None:
+    read = composed(layout_reader(study))
+    overall = read.verifier[OVERALL]
+    assert overall["auroc_within"]["low"] > 0.6
+    words = verifier_claims(read)
+    assert words[0].startswith("GenRM is not shown to tell right from wrong samples of one problem and one layout")
+    (gain,) = [line for line in words if line.startswith("best-of-8 by GenRM beats a single sample")]
+    assert gain.endswith(f"; {CAVEAT}.")
+    name = {"layout": "layout alone", "length": "length alone"}[strongest_cheap(overall)]
+    assert any(
+        line.startswith(f"No difference shown between best-of-8 by GenRM and best-of-8 by {name}") for line in words
+    )
+    text = results_markdown(read)
+    claimed = text.split("## Policies")[0]
+    assert "**GenRM" not in claimed
+    assert f"{overall['auroc_within']['value']:.2f}" not in words[0], "no evidence of what it is said to tell"
+
+
+def test_a_vote_that_cannot_be_bought_is_said() -> None:
+    study = invent(60)
+    rows = [row.model_copy(update={"tokens_per_chain": (4000,) * 4}) for row in study.verifications]
+    words = verifier_claims(composed(replace(study, verifications=rows)))[-1]
+    assert words.startswith("At more compute than the largest vote's: ")
+    assert "best-of-8 by GenRM with 4 chains each (128,320 tokens a problem)" in words
+    assert words.endswith("The same tokens buy 3,208 samples; there are 8.")
