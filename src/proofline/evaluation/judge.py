@@ -2,7 +2,7 @@
 
 In: grades of two policies' greedy solutions of the same problems. Out: one `Judgement` a problem, and win rates
 (wins + ties / 2) / n. Both right, or neither, is a tie. So the win rate is one half plus half the difference of
-accuracies, and its interval and p-value are those of the paired difference (`statistics.compare_solved`).
+accuracies, and its interval and p-value are those of the paired difference (`Clusters.compare_solved`).
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
+
 from proofline.config.schema import Evaluation
+from proofline.evaluation.clusters import Clusters
 from proofline.evaluation.metrics import Metrics
-from proofline.evaluation.statistics import compare_solved
 from proofline.evaluation.tally import EvaluationError, benchmark_of, in_order
 from proofline.records import Grade, Judgement, Problem
 
@@ -51,9 +53,8 @@ def win_rates(problems: Sequence[Problem], judgements: Sequence[Judgement], sect
     parts = {row.problem_id: benchmark_of(of[row.problem_id]) for row in judgements}
 
     def measure(rows: Sequence[Judgement]) -> Metrics:
-        won, lost = ([row.winner == side for row in rows] for side in ("policy", "opponent"))
-        draws = (section.confidence, section.bootstrap_resamples, seed, [of[row.problem_id].cluster for row in rows])
-        paired = compare_solved(won, lost, *draws)
+        won, lost = (np.array([row.winner == side for row in rows], bool) for side in ("policy", "opponent"))
+        paired = Clusters.of([of[row.problem_id] for row in rows], section, seed).compare_solved(won, lost)
         return {
             "win_rate": paired.difference.scaled(0.5, 0.5)._asdict(),
             "p_value": paired.p_value,

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from proofline.config.schema import Evaluation
+from proofline.evaluation.clusters import Clusters
 from proofline.evaluation.selection import Ints, ladder, pass_at_k, vote_at_k
-from proofline.evaluation.statistics import Estimate, Paired, share_mean, share_solved
+from proofline.evaluation.statistics import Estimate, Paired
 from proofline.evaluation.tally import EvaluationError, tally
 from proofline.records import Grade, Problem, Solution
 
@@ -34,23 +35,22 @@ def evaluate_policy(
     """All metrics of one policy. `seed` decides the bootstrap's draws alone."""
     policy, weights = _author([*greedy, *samples])
     first, many = tally(problems, greedy_grades, 1), tally(problems, sample_grades, section.num_samples)
+    clusters = Clusters.of(problems, section, seed)
 
     def measure(rows: Ints) -> Metrics:
-        right = first.right[rows, 0]
-        answers = many.answers[rows]
-        draws = (section.confidence, section.bootstrap_resamples, seed, first.clusters[rows])
+        right, answers, ours = first.right[rows, 0], many.answers[rows], clusters[rows]
 
         def mean(shares: Sequence[float]) -> Metrics:
-            return share_mean(shares, *draws)._asdict()
+            return ours.mean(np.array(shares, float))._asdict()
 
         def curve(value: Callable[[Ints, int], float]) -> Metrics:
             return {str(k): mean([value(row, k) for row in answers]) for k in ladder(section.num_samples)}
 
         return {
             "problems": len(rows),
-            "clusters": len(set(first.clusters[rows])),
+            "clusters": ours.count,
             "greedy_right": int(right.sum()),
-            "greedy_accuracy": share_solved(right, *draws)._asdict(),
+            "greedy_accuracy": ours.solved(right)._asdict(),
             "greedy_unparsed": _mean(first.unread[rows]),
             "sampled_accuracy": mean(list(many.right[rows].mean(axis=1))),
             "sampled_unparsed": _mean(many.unread[rows]),

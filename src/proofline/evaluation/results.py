@@ -15,11 +15,12 @@ from proofline.evaluation.verifier_claims import verifier_claims
 from proofline.evaluation.verifier_tables import baselines_table, compute_table, samples_table, verifier_table
 
 NOTES = """\
-- Brackets are {level}s over problems: Wilson's for greedy accuracy, Tango's for differences and win rates of greedy
-  answers, BCa bootstrap elsewhere. They speak of further problems like these and of these very weights, not of what
-  another training seed would give.
-- p is McNemar's exact test for greedy answers and a sign-flip test over problems for samples, not corrected for the
-  number of comparisons.
+- Brackets are {level}s: BCa bootstrap of clusters, {clusters} of them. Problems of one template, or that are
+  near-duplicates, are one cluster: they are right and wrong together, and each tells less than a problem on its own.
+  The intervals speak of further problems like these and of these very weights, not of what another training seed would
+  give.
+- p is a sign-flip test of clusters, not corrected for the number of comparisons. Where no problem has kin, greedy
+  answers have Wilson's and Tango's intervals and McNemar's exact test.
 - {ablation} is GenRM's ablation: the same steps over the same rows, but no loss on the traces.
   What right solutions do to the policy and what traces do add up to what the GenRM stage does.
 - Win rate: (wins + ties / 2) / n of greedy answers against {opponent}'s on the same problem, judged by the reference
@@ -31,7 +32,6 @@ NOTES = """\
   problems and layout is over the right and wrong samples of one problem that share it, so what depends on the layout
   alone has 0.5. "Layout alone" ranks by the number of equations, "length alone" by characters, each in the direction
   that ranks better here; the program's check recomputes each equation and is no cheap ranking.
-- In what is said of GenRM as a verifier, problems of one template or that are near-duplicates are resampled together.
 - Equal compute (Singhi et al. 2025) counts generated tokens, not prompts. "Votes": as many samples as the tokens of N
   verified ones buy, rounded down; "8 of 31": they buy 31, there are 8, and the vote has spent less."""
 
@@ -62,7 +62,10 @@ def results_markdown(study: Study) -> str:
         "![Calibration and scores](plots/calibration.png)",
         "## How to read this",
         NOTES.format(
-            level=confidence_words(study.confidence), opponent=TITLES[study.opponent], ablation=TITLES[ABLATION]
+            level=confidence_words(study.confidence),
+            opponent=TITLES[study.opponent],
+            ablation=TITLES[ABLATION],
+            clusters=study.part("base")["clusters"],
         ),
     ]
     return "\n\n".join(sections) + "\n"

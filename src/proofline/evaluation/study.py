@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from proofline.config.schema import ABLATION, POLICIES, Evaluation
+from proofline.evaluation.clusters import Clusters
 from proofline.evaluation.metrics import Metrics
 from proofline.evaluation.selection import Ints
-from proofline.evaluation.statistics import Paired, compare_means, compare_solved
+from proofline.evaluation.statistics import Paired
 from proofline.evaluation.tally import Tally, tally
 from proofline.records import Grade, Problem
 
@@ -105,12 +106,16 @@ def compose(
     greedy = {name: tally(problems, results[name].greedy_grades, 1) for name in TITLES}
     sampled = {name: tally(problems, results[name].sample_grades, section.num_samples) for name in TITLES}
 
+    clusters, parts = Clusters.of(problems, section, seed), _parts(greedy["base"])
+
     def change(before: str, name: str) -> Change:
+        solved, solved_before = (greedy[one].right[:, 0] for one in (name, before))
+        mean, mean_before = (sampled[one].right.mean(axis=1) for one in (name, before))
         return Change(
             policy=name,
             before=before,
-            greedy=_compare_greedy(greedy[name], greedy[before], section, seed),
-            sampled=_compare_sampled(sampled[name], sampled[before], section, seed),
+            greedy={p: clusters[r].compare_solved(solved[r], solved_before[r]) for p, r in parts.items()},
+            sampled={p: clusters[r].compare(mean[r], mean_before[r]) for p, r in parts.items()},
         )
 
     return Study(
@@ -123,18 +128,6 @@ def compose(
         verified_policy=verified_policy,
         confidence=section.confidence,
     )
-
-
-def _compare_greedy(after: Tally, before: Tally, section: Evaluation, seed: int) -> dict[str, Paired]:
-    a, b = after.right[:, 0], before.right[:, 0]
-    draws = (section.confidence, section.bootstrap_resamples, seed)
-    return {name: compare_solved(a[r], b[r], *draws, after.clusters[r]) for name, r in _parts(after).items()}
-
-
-def _compare_sampled(after: Tally, before: Tally, section: Evaluation, seed: int) -> dict[str, Paired]:
-    a, b = after.right.mean(axis=1), before.right.mean(axis=1)
-    draws = (section.confidence, section.bootstrap_resamples, seed)
-    return {name: compare_means(a[r], b[r], *draws, after.clusters[r]) for name, r in _parts(after).items()}
 
 
 def _parts(table: Tally) -> dict[str, Ints]:

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from proofline.answers import equivalent
 from proofline.evaluation.selection import RIGHT, UNREAD, Floats, Ints
@@ -36,8 +35,6 @@ class Tally:
     """What was answered, problem by problem."""
 
     problem_ids: tuple[str, ...]
-    clusters: NDArray[np.str_]
-    """(problems,): what is resampled together."""
     benchmarks: tuple[str, ...]
     """`source/family` of each problem."""
     solution_ids: tuple[tuple[str, ...], ...]
@@ -75,7 +72,6 @@ def tally(problems: Sequence[Problem], grades: Iterable[Grade], samples: int | N
     ordered = [rows[problem.id] for problem in problems]
     return Tally(
         problem_ids=tuple(problem.id for problem in problems),
-        clusters=np.array([problem.cluster for problem in problems], dtype=np.str_),
         benchmarks=tuple(benchmark_of(problem) for problem in problems),
         solution_ids=tuple(tuple(grade.solution_id for grade in row) for row in ordered),
         answers=np.array([_answers(row) for row in ordered], dtype=np.int64).reshape(len(ordered), expected),

@@ -46,7 +46,7 @@ def evaluate_verifier(
     ours = [problem for problem in problems if problem.id in seen]
     table = tally(ours, [grade for grade in grades if grade.solution_id in verified])
     scored = gather(table, verifications, appearances)
-    clusters = Clusters([one.cluster for one in ours], section.confidence, section.bootstrap_resamples, seed)
+    clusters = Clusters.of(ours, section, seed)
 
     def measure(scored: Scored, clusters: Clusters) -> Metrics:
         return {
