@@ -105,7 +105,7 @@ def test_a_helpful_verifier(study: Invented) -> None:
     metrics = measured(study, study.verifications)
     overall = metrics["overall"]
     assert (metrics["num_samples"], metrics["num_chains"]) == (8, 4)
-    assert overall["auroc_within"]["low"] > 0.75
+    assert overall["auroc_within"]["low"] > 0.7
     at_one, at_all = overall["best_of_n"][0], overall["best_of_n"][-1]
     assert len({at_one[rule]["value"] for rule in ("best_of", "oracle")}) == 1
     assert at_one["best_of"]["value"] < at_all["majority"]["value"] < at_all["weighted"]["value"]

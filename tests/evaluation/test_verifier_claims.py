@@ -85,7 +85,7 @@ def test_a_verifier_that_looks_is_said_to(study: Invented) -> None:
 def test_a_verifier_that_reads_layouts_keeps_its_gain_and_loses_its_claim(study: Invented) -> None:
     read = composed(layout_reader(study))
     overall = read.verifier[OVERALL]
-    assert overall["auroc_within"]["low"] > 0.6
+    assert overall["auroc_within"]["low"] > 0.55
     words = verifier_claims(read)
     assert words[0].startswith("GenRM is not shown to tell right from wrong samples of one problem and one layout")
     (gain,) = [line for line in words if line.startswith("best-of-8 by GenRM beats a single sample")]

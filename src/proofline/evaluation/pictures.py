@@ -13,6 +13,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from proofline.config.schema import POLICIES
 from proofline.evaluation.plots import STYLE, accuracy, pass_at_k
 from proofline.evaluation.study import OVERALL, TITLES, Study
 from proofline.evaluation.verifier_plots import RULES, best_of_n, calibration, equal_compute
@@ -44,11 +45,10 @@ def plot_rows(study: Study) -> dict[str, list[dict[str, Any]]]:
     bins = verifier["calibration"]["bins"]
     return {
         "accuracy": [
-            {"policy": TITLES[name], "accuracy": study.part(name)["greedy_accuracy"]["value"]}
-            for name in study.policies
+            {"policy": TITLES[name], "accuracy": study.part(name)["greedy_accuracy"]["value"]} for name in POLICIES
         ],
         "pass_at_k": [
-            {"k": int(k), **{TITLES[name]: study.part(name)["pass_at_k"][k]["value"] for name in study.policies}}
+            {"k": int(k), **{TITLES[name]: study.part(name)["pass_at_k"][k]["value"] for name in POLICIES}}
             for k in study.part("base")["pass_at_k"]
         ],
         "best_of_n": [
