@@ -67,15 +67,19 @@ def fit_completions(
     schedule = schedule_rows([row.num_tokens for row in rows], section, seed, execution.micro_batch)
     checkpoints = checkpoint_folder(execution, stage, section, seed, policy.folder, rows)
     tokens = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
+    steps = schedule.order.reshape(schedule.steps, -1)
+    # The order within a step is free: muted rows side by side are not padded to the length of others.
+    muted_last = np.argsort(np.array([row.muted for row in rows])[steps], axis=1, kind="stable")
+    steps = np.take_along_axis(steps, muted_last, axis=1)
     lengths = np.array([len(row.completion_ids) for row in rows])
-    trainer = trainer_of_steps(lengths[schedule.order].reshape(schedule.steps, -1).sum(axis=1))(
+    trainer = trainer_of_steps(lengths[steps].sum(axis=1))(
         model=apply_formats(policy.model, section),
         processing_class=policy.tokenizer,
         args=SFTConfig(
             **trl_arguments(section, schedule, seed, execution, checkpoints or partial(out_dir)),
             dataset_kwargs={"skip_prepare_dataset": True},
         ),
-        train_dataset=Dataset.from_dict(tokens).select(schedule.order),
+        train_dataset=Dataset.from_dict(tokens).select(steps.ravel()),
     )
     return fit(trainer, section, schedule, policy, checkpoints, out_dir, run, curves=("loss", "mean_token_accuracy"))
 
