@@ -104,4 +104,4 @@ class Clusters:
         return resampled(self.count, self._resamples, self._seed)
 
     def _sums(self, values: Floats) -> Floats:
-        return np.bincount(self._of, values)
+        return np.bincount(self._of, values).astype(float)

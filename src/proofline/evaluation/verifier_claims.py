@@ -75,7 +75,7 @@ def strongest_cheap(part: Metrics) -> str:
 def compared_at(points: list[Metrics]) -> Metrics | None:
     """The largest budget at which there are enough samples for the vote; the largest of all where there is none."""
     within = [point for point in points if point["majority_n"] == point["majority_affordable"]]
-    return (within or points or [None])[-1]
+    return next(reversed(within or points), None)
 
 
 def _beats(part: Metrics, name: str, confidence: float) -> bool:
