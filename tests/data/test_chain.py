@@ -7,12 +7,10 @@ from itertools import islice
 from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from proofline.data import chain as chain_module
-from proofline.data.chain import compare, recompute, verify, without_digits
-from proofline.data.equations import corrupt, show
+from proofline.data.chain import verify, without_digits
+from proofline.data.equations import corrupt
 from proofline.data.layout import layout
 from proofline.data.leaks import leaked_numbers
 from proofline.data.synthetic import generate, write_solution
@@ -28,24 +26,24 @@ PENS = "Tom has 14 pens and buys 3 bags of 12. How many pens?"
         (PENS, "14+3*12=50\n#### 50", True, "given 14 used 3 used 12 used"),
         (PENS, "Bought: 3*12=36\nNow: 14+36=50\n#### 50", True, "found 36 used"),
         (PENS, "Bought: 3*12=36\nNow: 14+12=26\n#### 26", False, "found 36 unused"),
-        (PENS, "Bought: 3*12=34\nNow: 14+34=48\n#### 48", False, "3*12=34: 3 given 12 given; 3*12=36: 33 46 mismatch"),
-        (PENS, "14+36=51\n#### 51", False, "14+36=51: 14 given 36 from 3*12; 14+36=50: 55 10 mismatch"),
+        (PENS, "Bought: 3*12=34\nNow: 14+34=48\n#### 48", False, "3*12=34: 3 given 12 given; 3*12: 64 mismatch"),
+        (PENS, "14+36=51\n#### 51", False, "14+36=51: 14 given 36 from 3*12; 14+36: 01 mismatch"),
         (PENS, "14+3*12=51\n#### 51", False,
-         "14+3*12=51: 14 given 3 given 12 given; 3*12=36, 14+36=50: 55 10 mismatch"),
+         "14+3*12=51: 14 given 3 given 12 given; 3*12=36, 14+36: 01 mismatch"),
         # Operands come from the question or from earlier results.
         (PENS, "3*13=39\n14+39=53\n#### 53", False, "3*13=39: 3 given 13 unknown"),
         (PENS, "3*12=36\n14+35=49\n#### 49", False, "14+35=49: 14 given 35 unknown"),
         # The steps answer the question: nothing of it is left out, and the last result is the answer.
         (PENS, "3*12=36\n#### 36", False, "given 14 unused"),
-        (PENS, "3*12=36\n14+36=50\n#### 36", False, "answer 36 last 50: 35 mismatch"),
-        (PENS, "3*12=36\n14+36=50\n#### 5", False, "answer 5 last 50: 55 _0 mismatch"),
+        (PENS, "3*12=36\n14+36=50\n#### 36", False, "answer 36 last 50: 60 mismatch"),
+        (PENS, "3*12=36\n14+36=50\n#### 5", False, "answer 5 last 50: 50 mismatch"),
         # Numbers that words mean; percent; rounding; a step by zero.
         ("Ann has 40 eggs and keeps half. How many?", "40/2=20\n#### 20", True, "given 40 used"),
         ("What is 20% of 300?", "300*20%=60\n#### 60", True, "given 20 used 300 used"),
         ("What is the average of 7, 8 and 9?", "7+8+9=24\n24/3=8\n#### 8", True, "found 24 used"),
         ("Share 10 among 3.", "10/3=3.33\n#### 3.33", True, "given 10 used 3 used"),
         ("Share 10 among 3.", "10/3=3.43\n#### 3.43", False,
-         "10/3=3.43: 10 given 3 given; 10/3=10/3: 31 mismatch"),
+         "10/3=3.43: 10 given 3 given; 10/3: 33 /4 mismatch"),
         ("Find x^2+3x for x=5.", "5*5=25\n3*5=15\n25+15=40\n\\boxed{40}", True, "found 25 used 15 used"),
         ("Compute \\frac{1}{4}+\\frac{1}{3}.", "3+4=7\n4*3=12\n\\boxed{\\frac{7}{12}}", False, "given 1 unused"),
         ("Compute \\frac{1}{4}+\\frac{1}{3}.", "1*3=3\n1*4=4\n3+4=7\n4*3=12\n\\boxed{\\frac{7}{12}}", True,
@@ -61,26 +59,6 @@ def test_a_chain_ends_where_the_candidate_goes_wrong(question: str, candidate: s
 @pytest.mark.parametrize("candidate", ["#### 50", "I do not know", "3*12=36\nThe answer is unclear", ""])
 def test_where_there_is_nothing_to_recompute_there_is_no_chain(candidate: str) -> None:
     assert verify(PENS, candidate) is None
-
-
-@given(st.integers(-5000, 5000), st.integers(-5000, 5000))
-def test_comparison_is_by_adjacent_digits_up_to_the_first_difference(one: int, other: int) -> None:
-    from fractions import Fraction
-
-    text, same = compare(Fraction(one), Fraction(other))
-    *pairs, word = text.split(" ")
-    assert (word == "match") == same == (one == other)
-    assert all(a == b for a, b in pairs[:-1])
-    shown = "".join(pair[0] for pair in pairs).rstrip("_")
-    assert show(Fraction(one)).startswith(shown)
-
-
-def test_compact_and_worked_derivations_are_recomputed_alike() -> None:
-    operations, value = recompute("(14+3*12)-9")
-    assert (operations, value) == (["3*12=36", "14+36=50", "50-9=41"], 41)
-    assert recompute("17 mod 5") == (["17 mod 5=2"], 2)
-    assert recompute("6/(3-3)")[1] is None
-    assert recompute("((15*40)/100")[1] is None
 
 
 def test_a_chain_is_made_of_question_and_candidate_alone() -> None:
@@ -109,8 +87,8 @@ def test_right_derivations_pass_and_corrupted_ones_do_not_in_every_layout() -> N
 
 
 def test_zipped_digits_are_no_numbers() -> None:
-    assert without_digits("3*12=34: 3 given 12 given; 3*12=36: 33 46 mismatch").endswith("3*12=36: mismatch")
-    assert without_digits("answer 41 last 41: 44 11 match") == "answer 41 last 41: match"
+    assert without_digits("3*12=34: 3 given 12 given; 3*12: 64 mismatch").endswith("3*12: mismatch")
+    assert without_digits("answer 41 last 41: 11 44 match") == "answer 41 last 41: match"
 
 
 @pytest.mark.parametrize(

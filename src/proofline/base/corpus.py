@@ -14,9 +14,10 @@ from fractions import Fraction
 from random import Random
 
 from proofline.config.schema import Prompts
-from proofline.data.chain import compare, verify
-from proofline.data.equations import corrupt
+from proofline.data.chain import verify
+from proofline.data.equations import Equation, corrupt
 from proofline.data.prompts import Message, solution_messages, verdict, verification_messages
+from proofline.data.recompute import recompute
 from proofline.data.synthetic import generate, write_solution
 from proofline.data.synthetic.steps import Derived
 from proofline.records import Problem
@@ -26,7 +27,7 @@ SLIP_SHARE = 0.25
 
 
 def drill(rng: Random) -> str:
-    """A dozen lines of arithmetic as it occurs in solutions, or of the comparisons that chains make."""
+    """A dozen lines of arithmetic as it occurs in solutions, or of the tests of it that chains make."""
     comparing = rng.random() < 0.4
     lines = []
     for _ in range(12):
@@ -48,8 +49,8 @@ def drill(rng: Random) -> str:
             lines.append(f"{equation}={value}")
             continue
         shown = value if rng.random() < 0.5 else max(0, value + rng.choice((-10, -2, -1, 1, 2, 10)))
-        digits, _ = compare(Fraction(shown), Fraction(value))
-        lines.append(f"{equation}={shown}; {equation}={value}: {digits}")
+        claimed = Equation(equation, Fraction(shown), 0, 0)
+        lines.append(f"{claimed}; {recompute(claimed)[0]}")
     return "\n".join(lines)
 
 

@@ -3,42 +3,35 @@
 In: question and candidate, the two things that a verifier has. Out: the chain's text and what it found. Neither the
 reference nor the grade comes in, so a chain can tell nothing of them, and one writer walks every candidate:
 
-    3*12=34: 3 given 12 given; 3*12=36: 33 46 mismatch
+    3*12=34: 3 given 12 given; 3*12: 64 mismatch
 
-An equation as the candidate has it; each operand's source; the arithmetic done again, one operation after the other,
-whether the equation is a step or a whole derivation; then claimed and true value zipped digit by digit, up to the
-first difference. After the equations the answer is compared with the last result, and every number of the question and
-every earlier result is looked for among the operands:
+An equation as the candidate has it, each operand's source, and the arithmetic done again (`recompute`). After the
+equations the answer is compared with the last result, and every number of the question and every earlier result is
+looked for among the operands:
 
-    answer 41 last 41: 44 11 match
+    answer 41 last 41: 11 44 match
     given 14 used 3 used 12 used 9 used
     found 36 used 50 unused
 
-The first fault ends the chain. Copying comes before computing, since a verifier that derives its own value first tends
-to restate it as the candidate's; two numbers to be compared stand beside each other, since a small model compares what
-is adjacent. A candidate without an equation or a readable answer gets no chain: there is nothing to recompute.
+The first fault ends the chain. A candidate without an equation or a readable answer gets no chain: there is nothing to
+recompute.
 """
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import permutations, product, zip_longest
+from itertools import permutations, product
 from typing import NamedTuple
 
 from proofline.answers import read_answer
 from proofline.data.arithmetic import compute, numbers
 from proofline.data.equations import Equation, find_equations, show
-
-SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: " mod "}
-PAD = "_"
-"""Stands where one of two compared numbers has no digit left."""
+from proofline.data.recompute import compare, recompute
 
 _NO_OPERAND = re.compile(r"\^\s*\{?\d+\}?|\d+,?\s*(?=\.\.\.|…|\\[lc]?dots)")
 """Numbers of a question that need not be used: exponents, and the last term before an ellipsis."""
-_PERCENT = re.compile(r"([\d.]+)%")
 _ZIPPED = re.compile(r":(?: \S\S)+(?= (?:mis)?match\b)")
 _WORD = re.compile(r"[a-z]+|%")
 IMPLIED: dict[str, tuple[int, ...]] = {
@@ -128,54 +121,8 @@ def _check(equation: Equation, sources: Sources) -> tuple[str, bool]:
         origins.append(f"{show(operand)} {(origin := sources.of(operand))}")
         if origin == "unknown":
             return f"{equation}: {' '.join(origins)}", False
-    operations, value = recompute(equation.left)
-    if value is None:
-        return f"{equation}: {' '.join(origins)}; {', '.join([*operations, 'undefined'])}", False
-    # A decimal may be rounded: what is true as it is written is compared as it is written.
-    digits, same = compare(equation.right, equation.right if equation.holds else value)
-    return f"{equation}: {' '.join(origins)}; {', '.join(operations)}: {digits}", same
-
-
-def compare(claimed: Fraction, true: Fraction) -> tuple[str, bool]:
-    """`33 46 mismatch`: both numbers' digits zipped, up to the first that differs, and the word for it."""
-    pairs = []
-    for one, other in zip_longest(show(claimed), show(true), fillvalue=PAD):
-        pairs.append(one + other)
-        if one != other:
-            return " ".join([*pairs, "mismatch"]), False
-    return " ".join([*pairs, "match"]), True
-
-
-def recompute(expression: str) -> tuple[list[str], Fraction | None]:
-    """Each operation of an expression with its exact value, innermost first, and the last one's value.
-
-    The value is None where an operation has none (a division by zero), or the expression is no arithmetic.
-    """
-    operations: list[str] = []
-
-    def value(node: ast.expr) -> Fraction | None:
-        if not isinstance(node, ast.BinOp):
-            return compute(ast.unparse(node))
-        left, right = value(node.left), value(node.right)
-        if left is None or right is None:
-            return None
-        written = f"{_operand(left)}{SIGNS[type(node.op)]}{_operand(right)}"
-        result = compute(written)
-        operations.append(f"{written}={'none' if result is None else show(result)}")
-        return result
-
-    percent_read = _PERCENT.sub(r"(\1/100)", expression).replace("mod", "%")
-    try:
-        tree = ast.parse(percent_read.strip(), mode="eval").body
-    except SyntaxError:
-        return [], None
-    return operations, value(tree)
-
-
-def _operand(value: Fraction) -> str:
-    """An intermediate value as it can stand in an expression."""
-    text = show(value)
-    return f"({text})" if value < 0 or "/" in text else text
+    work, same = recompute(equation)
+    return f"{equation}: {' '.join(origins)}; {work}", same
 
 
 def without_digits(chain: str) -> str:

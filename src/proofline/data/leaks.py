@@ -33,6 +33,9 @@ WORDS = {
 """Ways in which a writer who saw the reference speaks of it, by class, the plainest first."""
 
 
+_QUOTIENT = re.compile(r"\b(\d+)//([1-9]\d*)=(\d+)\b")
+
+
 def leak(chain: str, question: str, candidate: str, reference: str) -> str | None:
     """The class of what a chain tells of the reference: one of `WORDS`, or `reference_number`; None: nothing.
 
@@ -50,6 +53,9 @@ def leaked_numbers(chain: str, question: str, candidate: str, reference: str) ->
     plain = without_digits(chain)
     known = {*numbers(question), *numbers(candidate)}
     told = set(numbers(plain)) & set(numbers(reference)) - known
+    for dividend, divisor, quotient in _QUOTIENT.findall(plain) if told else ():
+        if known.issuperset(numbers(f"{dividend} {divisor}")) and int(dividend) // int(divisor) == int(quotient):
+            known.add(Fraction(quotient))
     for equation in find_equations(plain) if told else ():
         if equation.value == equation.right and known.issuperset(numbers(equation.left)):
             known.add(equation.right)
