@@ -1,4 +1,7 @@
-"""How far do bits carry? Hashes of what small kernels compute, on this CPU and on emulated ones, under each limit.
+"""How far do bits carry, and at what cost?
+
+Hashes of what small kernels compute, on this CPU and on emulated ones, under each limit; and how long an SFT of 600
+demonstrations takes on this CPU, the fastest of three.
 
     python benchmarks/bits.py [--emulate EPYC-Milan Haswell]
 
@@ -15,9 +18,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from report import table, write_result
 
+from proofline.config import load_params
 from proofline.launch.instructions import LIMITS
 
 SHAPES = ((64, 128, 384), (512, 128, 128), (512, 384, 128), (512, 128, 640), (33, 128, 64), (1, 128, 128))
@@ -65,8 +71,25 @@ def measured(limit: str, cpu: str | None, threads: int) -> dict[str, str]:
     if cpu:
         given = [word for name, value in variables.items() for word in ("-E", f"{name}={value}")]
         command = ["qemu-x86_64", "-cpu", cpu, *given, *command]
+    return _printed(command, variables)
+
+
+def training_seconds(limit: str) -> float:
+    """Of SFT's loop on two threads, in a process of its own."""
+    return float(_printed([sys.executable, __file__, "--train"], LIMITS[limit]))
+
+
+def _printed(command: list[str], variables: dict[str, str]) -> Any:
     done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def train() -> None:
+    from training import make_rows, proofline
+
+    with TemporaryDirectory() as folder:
+        done = proofline("sft", make_rows("sft", 600), load_params(), 2, Path(folder, "sft"))
+    print(json.dumps(done["loop_seconds"]))
 
 
 def main() -> None:
@@ -74,7 +97,11 @@ def main() -> None:
     parser.add_argument("--emulate", nargs="*", default=["EPYC-Milan", "Haswell"], metavar="CPU")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--here", action="store_true", help="only print this process's hashes")
+    parser.add_argument("--train", action="store_true", help="only print the seconds of a training")
     options = parser.parse_args()
+    if options.train:
+        train()
+        return
     if options.here:
         print(json.dumps(kernels(options.threads)))
         return
@@ -89,7 +116,11 @@ def main() -> None:
             other = [name for name, value in by_cpu[cpu].items() if here[name] != value]
             rows.append([limit, cpu, f"{len(here) - len(other)} of {len(here)}", ", ".join(other) or "none"])
     print(table(["limit", "beside", "same bits", "other bits"], rows))
-    write_result("bits", {"threads": options.threads}, ["torch"], hashes=hashes)
+    rounds = [{limit: training_seconds(limit) for limit in LIMITS} for _ in range(3)]
+    seconds = {limit: min(one[limit] for one in rounds) for limit in LIMITS}
+    cost = [[limit, f"{taken:.1f}", f"{taken / seconds['native']:.2f}"] for limit, taken in seconds.items()]
+    print(table(["limit", "SFT, seconds", "times native"], cost))
+    write_result("bits", {"threads": options.threads}, ["torch"], hashes=hashes, seconds=seconds)
 
 
 if __name__ == "__main__":

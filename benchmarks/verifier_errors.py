@@ -37,8 +37,22 @@ def read_chain(chain: str, question: str, candidate: str, lines: Counter[str]) -
             parts = [LINE.match(line) for line in (mine, other)]
             wrong = next((part for part in PARTS if parts[0] and parts[1] and parts[0][part] != parts[1][part]), "word")
             lines[f"first difference: {wrong}"] += 1
+            if wrong == "arithmetic":
+                lines[f"first difference: arithmetic, {told(mine, other)}"] += 1
             return
         lines["as the program's"] += 1
+
+
+def told(mine: str, other: str) -> str:
+    """Of a line with wrong arithmetic: does it give the candidate's wrong result for its own?"""
+    claimed, ours, right = (find_equations(part) for part in (mine.split(":")[0], *map(work, (mine, other))))
+    if not (claimed and ours and right) or claimed[0].right == right[-1].right:
+        return "of a right result"
+    return "as the candidate's" if ours[-1].right == claimed[0].right else "another than the candidate's"
+
+
+def work(line: str) -> str:
+    return line.partition(";")[2]
 
 
 def main() -> None:
@@ -49,14 +63,17 @@ def main() -> None:
     accepted: dict[str, list[bool]] = defaultdict(list)
     for row in iter_records("reports/verify/verifications.jsonl", Verification):
         layout = "worked" if len(find_equations(texts[row.solution_id])) > 1 else "compact"
-        accepted[f"{layout}, {'right' if row.label == 'correct' else 'wrong'}"].append(row.p_yes > 0.5)
+        name = f"{layout}, {'right' if row.label == 'correct' else 'wrong'}"
+        accepted[name].append(row.p_yes > 0.5)
+        checked = verify(questions[row.problem_id], texts[row.solution_id])
+        accepted[f"{name}, by the program"].append(checked is not None and checked.accepts)
         for chain in row.chains:
             read_chain(chain, questions[row.problem_id], texts[row.solution_id], lines)
     table = {name: {"candidates": len(votes), "accepted": sum(votes) / len(votes)} for name, votes in accepted.items()}
     for name, cell in sorted(table.items()):
-        print(f"{name:16} {cell['candidates']:6} candidates, {100 * cell['accepted']:5.1f}% accepted")
+        print(f"{name:32} {cell['candidates']:6} candidates, {100 * cell['accepted']:5.1f}% accepted")
     for name, count in lines.most_common():
-        print(f"{name:28} {count:7}")
+        print(f"{name:56} {count:7}")
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps({"policy": policy, "candidates": table, "lines": lines}, indent=2) + "\n")
 

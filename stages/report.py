@@ -10,16 +10,18 @@ import _checkout  # noqa: F401 - before the package
 
 from proofline.config import load_params
 from proofline.config.schema import EVALUATED, POLICIES
+from proofline.data.equations import find_equations
 from proofline.data.subset import subset
 from proofline.evaluation.cards import Dataset, Provenance, cards
 from proofline.evaluation.metrics import scalars
 from proofline.evaluation.pictures import draw_all
 from proofline.evaluation.results import results_markdown
+from proofline.evaluation.scored import shows_steps
 from proofline.evaluation.study import PolicyResults, all_metrics, compose, headline
-from proofline.records import Grade, Problem
+from proofline.records import Grade, Problem, Solution
 from proofline.registry.describe import describe_versions
 from proofline.storage.artifacts import write_json, write_text
-from proofline.storage.records import read_records
+from proofline.storage.records import iter_records, read_records
 from proofline.tracking import track
 
 REPORTS = Path("reports")
@@ -69,6 +71,10 @@ def read_policy(policy: str, win_rates: dict[str, Any]) -> PolicyResults:
     return PolicyResults(
         metrics=read_json(folder / "metrics.json"),
         greedy_grades=read_records(folder / "greedy_grades.jsonl", Grade),
+        worked={
+            row.id: shows_steps(len(find_equations(row.text)))
+            for row in iter_records(folder / "greedy.jsonl", Solution)
+        },
         sample_grades=read_records(folder / "sample_grades.jsonl", Grade),
         win_rates=win_rates.get(policy),
     )

@@ -69,7 +69,8 @@ if stage == "evaluate":
         for i, one in enumerate(right)])
     rows(f"{folder}/greedy_grades.jsonl", [
         {"solution_id": f"{weights}-{i}", "problem_id": f"synthetic-{i}", "verdict": "correct" if one else "wrong",
-         "extracted": str(i), "reason": "as invented", "grader": "none"} for i, one in enumerate(right)])
+         "extracted": str(i), "reason": "as invented", "grader": "none", "undecided": None, "second_verdict": None,
+         "second_reason": "", "second_grader": ""} for i, one in enumerate(right)])
     share = sum(right) / PROBLEMS
     accuracy = {"value": share, "low": share - 0.12, "high": share + 0.12}
     write(f"{folder}/metrics.json", {

@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proofline.certificate.compare import Class, compare_rows, compare_values
-from proofline.certificate.decisions import Rows, derived_fields, kind_of, measured_fields, summarise
+from proofline.certificate.decisions import Rows, is_derived, kind_of, measured_fields, summarise
 from proofline.certificate.manifest import describe, json_md5
 from proofline.records import (
     Decoding,
     Demonstration,
     Grade,
     Judgement,
+    Origin,
     PreferencePair,
     Problem,
     Record,
@@ -52,10 +53,31 @@ def test_every_record_is_recognised_by_its_fields_alone() -> None:
 def test_which_fields_are_which() -> None:
     assert measured_fields(Solution) == ("logprob",)
     assert measured_fields(Verification) == ("p_yes", "p_yes_per_chain")
-    assert derived_fields(Solution) == ("id", "weights")
-    assert derived_fields(PreferencePair) == ("id", "chosen_id", "rejected_id")
-    assert derived_fields(VerificationTrace) == ("id", "solution_id")
-    assert derived_fields(Judgement) == ()
+    derived = {kind: [name for name in kind.model_fields if is_derived(name)] for kind in Record.__subclasses__()}
+    assert derived[Solution] == ["id", "weights"]
+    assert derived[PreferencePair] == ["id", "chosen_id", "rejected_id"]
+    assert derived[VerificationTrace] == ["id", "solution_id"]
+    assert derived[Judgement] == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "known"),
+    [({"weights": "ffff"}, Class.SAME), ({"seed": 9}, Class.DIFFERENT), ({"num_tokens": 4}, Class.DIFFERENT)],
+)
+def test_a_row_within_a_row_is_read_alike(changed: dict[str, Any], known: Class) -> None:
+    def trace(solution: Solution) -> VerificationTrace:
+        grade = Grade(
+            solution_id=solution.id, problem_id=solution.problem_id, verdict="correct", extracted="4", reason="",
+            grader="x",
+        )  # fmt: skip
+        return VerificationTrace(
+            id="t" + solution.id, problem_id=solution.problem_id, solution_id=solution.id, question="2+2?",
+            candidate=solution.text, candidate_from=Origin.of(solution, grade), chain="2+2=4", label=True,
+            origin="program", layout="1 step",
+        )  # fmt: skip
+
+    other = SOLUTION.model_copy(update={"id": "b2", **changed})
+    assert compare_rows(rows(trace(SOLUTION)), rows(trace(other))).known is known
 
 
 @pytest.mark.parametrize("changed", [{"id": "b2"}, {"weights": "ffff"}, {"logprob": -12.250001}])

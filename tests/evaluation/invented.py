@@ -38,6 +38,11 @@ class Invented:
     """Of the same; right ones show their steps more often than wrong ones do."""
     section: Evaluation
 
+    def worked(self, policy: str) -> dict[str, bool]:
+        """Right greedy solutions all show their steps here, and every third wrong one."""
+        grades = enumerate(self.greedy_grades[policy])
+        return {grade.solution_id: grade.verdict == "correct" or number % 3 == 0 for number, grade in grades}
+
     def verifier(self, verifications: list[Verification] | None = None) -> Metrics:
         """The verifier's metrics, of these verifications or of others of the same candidates."""
         rows = self.verifications if verifications is None else verifications
@@ -125,7 +130,11 @@ def composed(study: Invented) -> Study:
         rows = judge(study.problems, policy, "base", study.greedy_grades[policy], study.greedy_grades["base"])
         rates = None if policy in ("base", ABLATION) else win_rates(study.problems, rows, study.section, seed=0)
         results[policy] = PolicyResults(
-            through_json(metrics), study.greedy_grades[policy], study.sample_grades[policy], through_json(rates)
+            through_json(metrics),
+            study.greedy_grades[policy],
+            study.worked(policy),
+            study.sample_grades[policy],
+            through_json(rates),
         )
     return compose(study.problems, results, through_json(study.verifier()), "dpo", "base", study.section, 0)
 

@@ -9,13 +9,14 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 import pytest
 from checkout import EMBEDDED, REPOSITORY
-from invented import ABILITY, composed, invent, write_study
+from invented import ABILITY, Invented, composed, invent, write_study
 from ruamel.yaml import YAML
 
 from proofline.config.schema import ABLATION, POLICIES
-from proofline.evaluation.claims import points
+from proofline.evaluation.claims import points, training_claims
 from proofline.evaluation.metrics import scalars
 from proofline.evaluation.pictures import draw_all, plot_rows
 from proofline.evaluation.results import results_markdown
@@ -130,6 +131,18 @@ def test_dvc_plots_name_columns_that_exist(composed_study: Study) -> None:
         for path, columns in drawn.items():
             table = rows[Path(path).stem]
             assert {plot["x"], *([columns] if isinstance(columns, str) else columns)} <= set(table[0]), name
+
+
+def test_accuracy_is_told_apart_by_whether_steps_are_shown(study: Invented, composed_study: Study) -> None:
+    """What changes the way of writing alone shows as such: here who hides the steps is never right."""
+    for policy, steps in composed_study.steps.items():
+        right = np.array([grade.verdict == "correct" for grade in study.greedy_grades[policy]])
+        shown = np.array(list(study.worked(policy).values()))
+        assert steps.shown.value == pytest.approx(shown.mean())
+        assert steps.right_shown.value == pytest.approx(right[shown].mean())
+        assert (steps.right_hidden.value, steps.right_hidden.low) == (0, 0)
+    assert "| +SFT | " in results_markdown(composed_study).split("the way of writing?")[1].split("What each step")[0]
+    assert sum("show their steps: base " in claim for claim in training_claims(composed_study)) == 1
 
 
 def test_all_metrics_can_be_logged(composed_study: Study) -> None:

@@ -5,7 +5,7 @@ Three kinds of fields, told by `records.py` itself:
 - *measured*: a float, or a tuple of floats (`logprob`, `p_yes`). Its last digits depend on the processor. Where it is
   undefined (NaN) is a decision all the same, and so is how many there are.
 - *derived*: hashes that change with the weights' bytes though nothing else does: `id`, `weights`, and every `*_id` but
-  `problem_id`, which is a hash of the question.
+  `problem_id`, which is a hash of the question; in the rows that a row holds (`chosen_from`) too.
 - all others are *decisions*: texts, verdicts, labels, seeds, reasons, rules, and the recipe's numbers in `decoding`.
 
 In: a JSON Lines file. Out: `Rows`, with four bytes of SHA-256 per row over the canonical JSON of its decisions, and the
@@ -57,11 +57,6 @@ def measured_fields(kind: type[Record]) -> tuple[str, ...]:
     return tuple(name for name in kind.model_fields if hints[name] in (float, tuple[float, ...]))
 
 
-@cache
-def derived_fields(kind: type[Record]) -> tuple[str, ...]:
-    return tuple(name for name in kind.model_fields if is_derived(name))
-
-
 def is_derived(name: str) -> bool:
     return name in ("id", "weights") or (name.endswith("_id") and name != "problem_id")
 
@@ -83,8 +78,7 @@ def summarise(lines: Iterable[str]) -> Rows:
                 numbers = _numbers(row[name])
                 measured.setdefault(name, []).extend(numbers)
                 row[name] = [not math.isnan(number) for number in numbers]
-            for name in derived_fields(kind):
-                del row[name]
+            row = _underived(row)
         canonical = json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         digests += hashlib.sha256(canonical.encode()).digest()[:DIGEST_BYTES]
     packed = {name: _base64(np.array(values, dtype="<f4").tobytes()) for name, values in measured.items()}
@@ -94,6 +88,12 @@ def summarise(lines: Iterable[str]) -> Rows:
         decisions=_base64(bytes(digests)),
         measured=packed,
     )
+
+
+def _underived(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _underived(part) for name, part in value.items() if not is_derived(name)}
+    return value
 
 
 def _numbers(value: Any) -> list[float]:

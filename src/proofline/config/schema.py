@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -24,6 +24,15 @@ ABLATION = "solutions"
 """`genrm` without what its traces teach. It is evaluated, so that the report can say which part does what."""
 EVALUATED = (*POLICIES[:-1], ABLATION, *POLICIES[-1:])
 """In the order in which tables show them."""
+
+
+def each_once(sources: tuple[str, ...]) -> tuple[str, ...]:
+    if not sources or len(set(sources)) < len(sources):
+        raise ValueError(f"found {list(sources)}; name at least one source, and each once")
+    return sources
+
+
+Sources = AfterValidator(each_once)
 
 
 class Section(BaseModel):
@@ -75,7 +84,7 @@ class Published(Section):
 class Prepare(Section):
     """Problem sources, splits, curation."""
 
-    sources: tuple[Literal["synthetic", "gsm8k", "math"], ...] = Field(strict=False)
+    sources: Annotated[tuple[Literal["synthetic", "gsm8k", "math"], ...], Field(strict=False), Sources]
     synthetic: Synthetic
     gsm8k: Published
     math: Published
@@ -87,13 +96,6 @@ class Prepare(Section):
     """Upper bound of demonstrations written for SFT."""
     published_candidates: bool
     """Read the published GSM8K candidate solutions and critiques (Zhang et al. 2024) from `$PROOFLINE_DATA_ROOT`."""
-
-    @field_validator("sources")
-    @classmethod
-    def _distinct(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
-        if not sources or len(set(sources)) < len(sources):
-            raise ValueError(f"found {list(sources)}; name at least one source, and each once")
-        return sources
 
 
 class Pretraining(Section):
@@ -198,7 +200,7 @@ class Genrm(Training):
     """Generative verifier: next-token prediction on traces mixed with solutions (Zhang et al. 2024)."""
 
     solution_weight: Fraction
-    """Lambda: expected share of loss on correct solutions, against traces."""
+    """Lambda: share of completion tokens that are of correct solutions, against traces."""
 
 
 class Sampling(Section):
@@ -245,7 +247,7 @@ class Writing(Section):
 class Traces(Section):
     """Building of verification traces."""
 
-    sources: tuple[Literal["program", "self", "endpoint", "published"], ...] = Field(strict=False)
+    sources: Annotated[tuple[Literal["program", "self", "endpoint", "published"], ...], Field(strict=False), Sources]
     """Who writes chains: the program, the DPO policy, a teacher over an OpenAI-compatible API, published critiques."""
     per_problem: Annotated[int, Field(ge=2)]
     """At most so many traces per problem, half Yes and half No."""
@@ -254,13 +256,6 @@ class Traces(Section):
     limit: Annotated[int, Field(ge=2)] | None
     """Upper bound of all traces, sampled candidates before written ones; null: all."""
     writing: Writing
-
-    @field_validator("sources")
-    @classmethod
-    def _distinct(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
-        if not sources or len(set(sources)) < len(sources):
-            raise ValueError(f"found {list(sources)}; name at least one source, and each once")
-        return sources
 
 
 class Evaluation(Section):

@@ -7,6 +7,7 @@ sentence says that no difference is shown, and which loss the interval excludes.
 
 from __future__ import annotations
 
+from proofline.config.schema import POLICIES
 from proofline.evaluation.statistics import Estimate, Paired
 from proofline.evaluation.study import OVERALL, TITLES, Study
 
@@ -25,6 +26,7 @@ def training_claims(study: Study) -> list[str]:
         for kind, measure in MEASURES.items():
             sentences.append(effect(*names, measure, getattr(change, kind)[OVERALL], study.confidence))
     sentences += [attribution(study, kind) for kind in MEASURES]
+    sentences.append(way_of_writing(study))
     return sentences
 
 
@@ -43,6 +45,15 @@ def effect(subject: str, other: str, measure: str, result: Paired, confidence: f
         return f"**{words}** in {measure}: {numbers}."
     bound = f"; a loss of more than {abs(100 * low):.1f} points is excluded" if low < 0 else ""
     return f"No difference shown between {subject} and {other} in {measure}: {numbers}{bound}."
+
+
+def way_of_writing(study: Study) -> str:
+    """What a change of style alone would explain, beside every gain: how many show their steps, and are right if so."""
+    shown, right = (
+        ", ".join(f"{TITLES[name]} {100 * getattr(study.steps[name], part).value:.0f}%" for name in POLICIES)
+        for part in ("shown", "right_shown")
+    )
+    return f"Greedy solutions show their steps: {shown}. Right among those that do: {right}."
 
 
 def attribution(study: Study, kind: str) -> str:

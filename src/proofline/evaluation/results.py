@@ -44,6 +44,8 @@ def results_markdown(study: Study) -> str:
         "## Policies",
         _accuracy_table(study),
         "![Accuracy of each policy](plots/accuracy.png)",
+        "How much of that is the way of writing? Greedy solutions that show their steps (more than one equation):",
+        _steps_table(study),
         "What each step changed, in percentage points on the same problems; bold where an effect is shown:",
         _changes_table(study),
         "## Samples",
@@ -90,6 +92,11 @@ def _accuracy_table(study: Study) -> str:
     rows.append([title, *best, DASH])
     win_rate = f"win rate against {TITLES[study.opponent]}"
     return table(["accuracy, % [interval]", *column_titles(study), win_rate], rows)
+
+
+def _steps_table(study: Study) -> str:
+    rows = [[TITLES[name], *map(percent, steps)] for name, steps in study.steps.items()]
+    return table(["%", "show their steps", "right among these", "right among the others"], rows)
 
 
 def _changes_table(study: Study) -> str:

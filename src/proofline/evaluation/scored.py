@@ -15,6 +15,11 @@ from proofline.evaluation.tally import EvaluationError, Tally
 from proofline.records import Verification
 
 
+def shows_steps(equations: int) -> bool:
+    """Of a solution with so many equations; a derivation in one, and an answer alone, do not."""
+    return equations > 1
+
+
 @dataclass(frozen=True)
 class Appearance:
     """What can be told of a candidate without a verifier."""
@@ -31,7 +36,7 @@ class Appearance:
     @property
     def worked(self) -> bool:
         """Does it show its steps?"""
-        return self.equations > 1
+        return shows_steps(self.equations)
 
     @property
     def check(self) -> float:

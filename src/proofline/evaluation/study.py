@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from proofline.config.schema import ABLATION, POLICIES, Evaluation
 from proofline.evaluation.clusters import Clusters
 from proofline.evaluation.metrics import Metrics
 from proofline.evaluation.selection import Ints
-from proofline.evaluation.statistics import Paired
+from proofline.evaluation.statistics import Estimate, Paired
 from proofline.evaluation.tally import Tally, tally
 from proofline.records import Grade, Problem
 
@@ -42,6 +42,8 @@ class PolicyResults:
 
     metrics: Metrics
     greedy_grades: Sequence[Grade]
+    worked: Mapping[str, bool]
+    """By id of a greedy solution: does it show its steps?"""
     sample_grades: Sequence[Grade]
     win_rates: Metrics | None
     """None for the opponent itself, and for the ablation."""
@@ -58,6 +60,14 @@ class Change:
     sampled: dict[str, Paired]
 
 
+class Steps(NamedTuple):
+    """Of a policy's greedy solutions: how many show their steps, and how many of these and of the others are right."""
+
+    shown: Estimate
+    right_shown: Estimate
+    right_hidden: Estimate
+
+
 @dataclass(frozen=True)
 class Study:
     """Everything the report says."""
@@ -65,6 +75,8 @@ class Study:
     policies: dict[str, Metrics]
     win_rates: dict[str, Metrics]
     opponent: str
+    steps: dict[str, Steps]
+    """By policy."""
     changes: tuple[Change, ...]
     """Each policy against the one it was trained from."""
     parts: tuple[Change, Change]
@@ -105,8 +117,14 @@ def compose(
     """Compare each policy with the one before it on the same problems, and gather the rest."""
     greedy = {name: tally(problems, results[name].greedy_grades, 1) for name in TITLES}
     sampled = {name: tally(problems, results[name].sample_grades, section.num_samples) for name in TITLES}
-
     clusters, parts = Clusters.of(problems, section, seed), _parts(greedy["base"])
+
+    def steps(name: str) -> Steps:
+        right, worked = greedy[name].right[:, 0], results[name].worked
+        shown = np.array([worked[solution_id] for (solution_id,) in greedy[name].solution_ids], float)
+        return Steps(
+            clusters.mean(shown), clusters.share(right * shown, shown), clusters.share(right * (1 - shown), 1 - shown)
+        )
 
     def change(before: str, name: str) -> Change:
         solved, solved_before = (greedy[one].right[:, 0] for one in (name, before))
@@ -122,6 +140,7 @@ def compose(
         policies={name: results[name].metrics for name in TITLES},
         win_rates={name: rates for name in TITLES if (rates := results[name].win_rates)},
         opponent=opponent,
+        steps={name: steps(name) for name in TITLES},
         changes=tuple(change(before, name) for before, name in pairwise(POLICIES)),
         parts=(change("dpo", ABLATION), change(ABLATION, "genrm")),
         verifier=verifier,

@@ -3,8 +3,9 @@
 Zhang et al. 2024 ("Generative Verifiers", eq. 6) add lambda times the loss on correct solutions to the loss on
 verifications, so that the verifier stays a policy. Here lambda is a share, and the mixture is made of rows: every
 trace is there once an epoch, and as many demonstrations are drawn (seeded, all of them before any a second time) as
-give them the fraction `solution_weight` of all completion tokens. As every completion token of a step weighs the
-same, that fraction is the solutions' expected share of the loss, with no weights inside the trainer.
+give them the fraction `solution_weight` of all completion tokens, with no weights inside the trainer. Their share of
+the loss is larger: steps weigh the same however many tokens they have, and short rows, which solutions are, come in
+steps of their own.
 
 The ablation is the same training with the traces muted: the same steps over the same rows in the same order, at the
 same learning rates, each solution with the weight in the loss that it has beside the traces. So what it does to the
@@ -90,7 +91,7 @@ def draw_solutions(
 
 
 def solution_share(traces: Sequence[TokenRow], solutions: Sequence[TokenRow]) -> float:
-    """The solutions' share of all completion tokens: of the loss."""
+    """The solutions' share of all completion tokens."""
     return completion_tokens(solutions) / (completion_tokens(traces) + completion_tokens(solutions))
 
 
