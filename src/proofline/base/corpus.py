@@ -48,7 +48,7 @@ def drill(rng: Random) -> str:
         if not comparing:
             lines.append(f"{equation}={value}")
             continue
-        shown = value if rng.random() < 0.5 else max(0, value + rng.choice((-10, -2, -1, 1, 2, 10)))
+        shown = value if rng.random() < 0.5 else max(0, value + rng.choice((-100, -10, -2, -1, 1, 2, 10, 100)))
         claimed = Equation(equation, Fraction(shown), 0, 0)
         lines.append(f"{claimed}; {recompute(claimed)[0]}")
     return "\n".join(lines)
