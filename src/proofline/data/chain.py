@@ -38,6 +38,7 @@ IMPLIED: dict[str, tuple[int, ...]] = {
     **{word: (n,) for n, word in enumerate(
         ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), 1)},
     "half": (2,), "halves": (2,), "twice": (2,), "double": (2,), "doubled": (2,), "pair": (2,), "perimeter": (2,),
+    "halfway": (2,), "midpoint": (2,), "triangle": (2, 180),
     "third": (3,), "thirds": (3,), "triple": (3,), "quarter": (4,), "quarters": (4,), "fourth": (4,), "dozen": (12,),
     "percent": (100,), "percentage": (100,), "%": (100,), "cent": (100,), "cents": (100,), "term": (1,), "first": (1,),
     "minute": (60,), "minutes": (60,), "hour": (60,), "hours": (60,), "day": (24, 7), "days": (24, 7), "daily": (7,),
