@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proofline.answers import read_answer
+from proofline.data.chain import verify
 from proofline.data.equations import compute, find_equations
 from proofline.data.synthetic import demonstrations, generate, generate_problems, skeleton_split, write_solution
 from proofline.data.synthetic.steps import evaluate
@@ -38,6 +39,21 @@ def test_the_three_splits_share_no_skeleton_and_no_question() -> None:
 @given(st.text(min_size=1))
 def test_a_skeleton_belongs_to_one_split(template: str) -> None:
     assert skeleton_split(template) == skeleton_split(template)
+
+
+def test_the_test_split_has_exercises_of_many_templates() -> None:
+    """Intervals resample templates: 37 of them told little."""
+    drawn = [problem for problem in generate_problems("test", 4000, 0) if problem.family == "math"]
+    assert len({problem.cluster for problem in drawn}) >= 150
+    assert len({problem.cluster for problem in drawn[:260]}) >= 120
+
+
+def test_the_program_finds_no_fault_in_a_right_solution() -> None:
+    for problem, derived in islice(generate("train", 5), 600):
+        for style in ("worked", "compact"):
+            chain = verify(problem.question, write_solution(derived, style))
+            assert chain is not None
+            assert chain.accepts, f"{problem.question}\n{chain.text}"
 
 
 def test_a_longer_stream_starts_with_the_shorter_one() -> None:
