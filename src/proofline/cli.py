@@ -17,6 +17,7 @@ from proofline.config.failures import explained
 from proofline.config.schema import TRAINED
 from proofline.explain import add_explain_command
 from proofline.registry.commands import add_registry_commands
+from proofline.seeds.commands import add_seeds_commands
 
 if TYPE_CHECKING:
     from proofline.config import Environment, Params
@@ -82,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_registry_commands(commands)
     add_certificate_commands(commands)
     add_explain_command(commands)
+    add_seeds_commands(commands)
 
     graph = commands.add_parser("graph", help="draw the stage graph of dvc.yaml")
     graph.add_argument(

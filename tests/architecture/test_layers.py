@@ -26,7 +26,8 @@ ALLOWED = {
     "registry": FOUNDATION
     | {"data", "grading", "evaluation", "storage", "tracking", "base", "sampling", "training", "verification"}
     | {"serving"},
-    "certificate": FOUNDATION | {"evaluation", "storage", "tracking", "registry"},
+    "certificate": FOUNDATION | {"evaluation", "storage", "tracking", "registry", "seeds"},
+    "seeds": FOUNDATION | {"evaluation", "storage", "tracking", "registry"},
     "graph": set(),
     "explain": FOUNDATION | {"data", "storage", "sampling", "launch"},
 }

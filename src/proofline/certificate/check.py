@@ -14,11 +14,9 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from proofline.certificate.commit import LOCK, Commit, read_commit
-from proofline.certificate.document import parse_statement
 from proofline.certificate.lock import Lock, Stage, below, folder_md5, parse_lock
 from proofline.certificate.manifest import MANIFEST, Manifest, files_under, json_md5, out_md5, read_manifest
-from proofline.certificate.readme import CERTIFICATE, CERTIFICATE_MARKS, IMAGES, as_results, between, pictures
-from proofline.certificate.show import as_markdown
+from proofline.certificate.readme import IMAGES, as_results, between, pictures, shown
 
 RESULTS, PLOTS = "reports/results.md", "reports/plots"
 REPRODUCE = "reproduce with `dvc repro` and commit the lock"
@@ -131,7 +129,6 @@ def readme_faults(commit: Commit, lock: Lock, manifest: Manifest) -> Iterator[st
         content, entry = commit.files.get(f"{IMAGES}/{name}"), manifest.files.get(f"{PLOTS}/{name}")
         if content is None or entry is None or hashlib.sha256(content).hexdigest() != entry.sha256:
             yield f"{IMAGES}/{name}: not the picture of {PLOTS} in {MANIFEST}; {remedy}"
-    if CERTIFICATE in commit.files:
-        block = as_markdown(parse_statement(commit.files[CERTIFICATE], CERTIFICATE))
-        if between(readme, *CERTIFICATE_MARKS) != block:
-            yield f"README.md: what it says of the certificate is not {CERTIFICATE}; {remedy}"
+    for path, block, *marks in shown(commit.files.get):
+        if between(readme, *marks) != block:
+            yield f"README.md: what it says of {path} is not what is in it; {remedy}"

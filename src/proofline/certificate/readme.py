@@ -1,4 +1,5 @@
-"""The README's results: `reports/results.md` between two markers, its pictures under `docs/images/`, the certificate.
+"""The README's results: `reports/results.md` between two markers, its pictures under `docs/images/`; and what is shown
+of committed documents, the certificate and the seeds.
 
 In: a repository with `reports/`. Out: its README and pictures, rewritten. What is done to the report can be undone
 (`as_results`), so a README alone tells whether it is that of the report whose hash `dvc.lock` holds (`check`).
@@ -7,11 +8,15 @@ Nobody types a number into the README.
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from proofline.certificate.document import read_statement
+from proofline.certificate.document import parse_statement
 from proofline.certificate.show import as_markdown
+from proofline.seeds.table import Seeds
+from proofline.seeds.table import as_markdown as seeds_markdown
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 PICTURE = re.compile(r"\]\(plots/([\w-]+\.png)\)")
@@ -20,9 +25,12 @@ IMAGE = re.compile(rf"\]\({IMAGES}/([\w-]+\.png)\)")
 TITLE = "# Results\n\n"
 """What a report begins with, and the README leaves out."""
 
-
-CERTIFICATE = "docs/certificate.json"
-CERTIFICATE_MARKS = "<!-- certificate:begin -->", "<!-- certificate:end -->"
+CERTIFICATE, SEEDS = "docs/certificate.json", "docs/seeds.json"
+SHOWN: dict[str, tuple[str, Callable[[bytes], str]]] = {
+    CERTIFICATE: ("certificate", lambda content: as_markdown(parse_statement(content, CERTIFICATE))),
+    SEEDS: ("seeds", lambda content: seeds_markdown(Seeds.of_json(json.loads(content)))),
+}
+"""Committed documents: the name of their markers, and how they are shown."""
 
 
 class ReadmeError(ValueError):
@@ -32,8 +40,8 @@ class ReadmeError(ValueError):
 def write_readme(root: Path) -> None:
     """Put the report's results and the committed certificate into the README, and its pictures beside it."""
     text, images = render(root)
-    if (root / CERTIFICATE).is_file():
-        text = with_block(text, as_markdown(read_statement(root / CERTIFICATE)), *CERTIFICATE_MARKS)
+    for _, block, *marks in shown(lambda path: (root / path).read_bytes() if (root / path).is_file() else None):
+        text = with_block(text, block, *marks)
     (root / IMAGES).mkdir(parents=True, exist_ok=True)
     for name, content in images.items():
         (root / IMAGES / name).write_bytes(content)
@@ -49,6 +57,13 @@ def render(root: Path) -> tuple[str, dict[str, bytes]]:
     readme = (root / "README.md").read_text(encoding="utf-8")
     images = {name: (root / "reports" / "plots" / name).read_bytes() for name in pictures(results)}
     return with_block(readme, as_block(results), BEGIN, END), images
+
+
+def shown(read: Callable[[str], bytes | None]) -> Iterator[tuple[str, str, str, str]]:
+    """Of each document that there is: its path, what the README has to say of it, and the two markers around that."""
+    for path, (name, show) in SHOWN.items():
+        if (content := read(path)) is not None:
+            yield path, show(content), f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
 
 
 def with_block(readme: str, block: str, begin: str, end: str) -> str:
