@@ -4,8 +4,8 @@
 
 Reads the last reproduction (reports/verify, reports/evaluate, data/problems, params.yaml), trains nothing. A chain is
 held against the program's on the same candidate, line by line up to the first that differs, and of that line the first
-part that differs is counted: the copied equation, the operands' sources, the arithmetic, the digits, the word after
-them. A candidate is `worked` if it has several equations, else `compact`. Writes a JSON to results/.
+part that differs is counted: the copied equation, the operands' sources, the operation that tests it, the digits that
+come out (zipped with those that have to), the word after them. A candidate is `worked` if it has several equations, else `compact`. Writes a JSON to results/.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from proofline.records import Problem, Solution, Verification
 from proofline.storage.records import iter_records
 
 RESULTS = Path(__file__).parent / "results" / "verifier_errors.json"
-PARTS = ("equation", "sources", "arithmetic", "digits", "word")
-LINE = re.compile(r"(?P<equation>[^:]*):?(?P<sources>[^;:]*);?(?P<arithmetic>[^:]*):?(?P<digits>.*?)(?P<word>\w*)$")
+PARTS = ("equation", "sources", "operation", "digits", "word")
+LINE = re.compile(r"(?P<equation>[^:]*):?(?P<sources>[^;:]*);?(?P<operation>[^:]*):?(?P<digits>.*?)(?P<word>\w*)$")
 
 
 def read_chain(chain: str, question: str, candidate: str, lines: Counter[str]) -> None:
@@ -37,22 +37,23 @@ def read_chain(chain: str, question: str, candidate: str, lines: Counter[str]) -
             parts = [LINE.match(line) for line in (mine, other)]
             wrong = next((part for part in PARTS if parts[0] and parts[1] and parts[0][part] != parts[1][part]), "word")
             lines[f"first difference: {wrong}"] += 1
-            if wrong == "arithmetic":
-                lines[f"first difference: arithmetic, {told(mine, other)}"] += 1
+            if wrong == "digits":
+                lines[f"first difference: digits, {told(parts[0]['digits'], parts[1]['digits'])}"] += 1
             return
         lines["as the program's"] += 1
 
 
 def told(mine: str, other: str) -> str:
-    """Of a line with wrong arithmetic: does it give the candidate's wrong result for its own?"""
-    claimed, ours, right = (find_equations(part) for part in (mine.split(":")[0], *map(work, (mine, other))))
-    if not (claimed and ours and right) or claimed[0].right == right[-1].right:
-        return "of a right result"
-    return "as the candidate's" if ours[-1].right == claimed[0].right else "another than the candidate's"
-
-
-def work(line: str) -> str:
-    return line.partition(";")[2]
+    """Of zipped digits that differ from the program's: what is wrong in the first pair that does?"""
+    pairs = ((one, right) for one, right in zip(mine.split(), other.split(), strict=False) if one != right)
+    one, right = next(pairs, ("", ""))
+    if len(one) != 2 or len(right) != 2:
+        return "another number of them"
+    if one[0] == right[0]:
+        return "the wanted one copied wrongly"
+    if right[0] == right[1]:
+        return "computed wrongly, of a right result"
+    return "computed as wanted, of a wrong result" if one[0] == one[1] else "computed wrongly, of a wrong result"
 
 
 def main() -> None:
