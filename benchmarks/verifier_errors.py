@@ -5,8 +5,8 @@
 Reads the last reproduction (reports/verify, reports/evaluate, data/problems, params.yaml), trains nothing. A chain is
 held against the program's on the same candidate, line by line up to the first that differs, and of that line the first
 part that differs is counted: the copied equation, the operands' sources, the operation that tests it, the digits that
-come out (zipped with those that have to), the word after them. A candidate is `worked` if it has several equations, else
-`compact`. Writes a JSON to results/.
+come out (zipped with those that have to), the word after them. A candidate is `worked` if it has several equations,
+else `compact`. Writes a JSON to results/.
 """
 
 from __future__ import annotations
