@@ -53,7 +53,8 @@ def main() -> None:
         appearances = {solution.id: appearance(problem, solution) for problem, solution, _ in candidates}
         metrics = evaluate_verifier(problems, verifications, grades, appearances, params.evaluation, params.seed)
         write_records("reports/verify/verifications.jsonl", verifications)
-        write_json("reports/verify/metrics.json", {"weights": weights_hash("models/genrm"), **metrics})
+        about = {"weights": weights_hash("models/genrm"), "policy": policy}
+        write_json("reports/verify/metrics.json", {**about, **metrics})
         run.log_metrics(scalars(metrics))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,17 @@ def invent(num_problems: int = 120, num_samples: int = 8, sources: tuple[str, ..
         )  # fmt: skip
         study.appearances[grade.solution_id] = appearance(grade.verdict == "correct", rng)
     return study
+
+
+def layout_reader(study: Invented) -> Invented:
+    """The same study, whose verifier looks at the number of equations and at nothing else."""
+    rng = np.random.default_rng(0)
+    rows = [
+        row.model_copy(update={"p_yes": score, "p_yes_per_chain": (score,) * 4})
+        for row in study.verifications
+        for score in [0.2 * study.appearances[row.solution_id].equations + 0.1 * rng.random()]
+    ]
+    return replace(study, verifications=rows)
 
 
 def appearance(right: bool, rng: np.random.Generator) -> Appearance:

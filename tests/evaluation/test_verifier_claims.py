@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
-from invented import Invented, composed, invent
+from invented import Invented, composed, invent, layout_reader
 
 from proofline.evaluation.results import results_markdown
 from proofline.evaluation.study import OVERALL
@@ -31,17 +30,6 @@ def part(matched: float, length: float, number: int = 170) -> dict[str, Any]:
         for name, one in of.items()
     }
     return {"matched_problems": number, "auroc_within_layout": interval(matched), "baselines": baselines}
-
-
-def layout_reader(study: Invented) -> Invented:
-    """The same study, whose verifier looks at the number of equations and at nothing else."""
-    rng = np.random.default_rng(0)
-    rows = [
-        row.model_copy(update={"p_yes": score, "p_yes_per_chain": (score,) * 4})
-        for row in study.verifications
-        for score in [0.2 * study.appearances[row.solution_id].equations + 0.1 * rng.random()]
-    ]
-    return replace(study, verifications=rows)
 
 
 def test_it_tells_where_bound_and_baselines_say_so() -> None:

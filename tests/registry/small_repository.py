@@ -48,36 +48,38 @@ REPORT = """
 import json
 from pathlib import Path
 from proofline.config import load_params
-from proofline.records import Grade
+from proofline.evaluation.metrics import paired_json
+from proofline.evaluation.statistics import compare_counts
 from proofline.registry.describe import describe_versions
 from proofline.storage.artifacts import write_json, write_text
-from proofline.storage.records import write_records
 from proofline.storage.weights import weights_hash
 from proofline.tracking import track
 
 params, reports = load_params(), Path("reports")
 with track("report", sections={"seed": params.seed}) as run:
-    accuracy = {"base": 40, "dpo": 60 + params.seed, "genrm": 62}
-    for policy, solved in accuracy.items():
+    policies = {}
+    for policy, solved in {"base": 40, "dpo": 60 + params.seed, "genrm": 62}.items():
         weights = weights_hash("tiny" if policy == "base" else f"models/{policy}")
-        grades = [
-            Grade(solution_id=f"{policy}-{i}", problem_id=f"p{i}", verdict="correct" if i < solved else "wrong",
-                  extracted="1", reason="", grader="test")
-            for i in range(100)
-        ]
-        write_records(reports / "evaluate" / policy / "greedy_grades.jsonl", grades)
         write_json(reports / "evaluate" / policy / "metrics.json", {"weights": weights, "confidence": 0.95})
         card = f"---\\nlicense: apache-2.0\\n---\\n\\n# proofline-{policy}\\n\\n| weights | `{weights}` |\\n"
         write_text(reports / "cards" / f"{policy}.md", card)
-    gain = {"difference": {"value": 0.1, "low": 0.05, "high": 0.15}}
-    verify = {"weights": weights_hash("models/genrm"), "overall": {"gains": {"best_of_over_one": gain}}}
-    write_json(reports / "verify" / "metrics.json", verify)
-    policies = {
-        policy: {"accuracy": {"value": solved / 100, "low": 0.0, "high": 1.0}, "pass_at_8": 0.9}
-        for policy, solved in accuracy.items()
-    }
-    verifier = {"auroc_within_layout": {"value": 0.8, "low": 0.7, "high": 0.9}}
-    write_json(reports / "metrics.json", {"policies": policies, "verifier": verifier})
+        policies[policy] = {
+            "weights": weights,
+            "accuracy": {"value": solved / 100, "low": 0.0, "high": 1.0},
+            "pass_at_8": 0.9,
+            "over_base": paired_json(compare_counts(solved - 40, 0, 100, 0.95)),
+        }
+    auroc = {"value": 0.8, "low": 0.7, "high": 0.9}
+    over = paired_json(compare_counts(20, 2, 100, 0.95))
+    baseline = {"auroc_within_layout": auroc, "genrm_over": {"auroc_within_layout": over}}
+    write_json(reports / "verify" / "metrics.json", {
+        "weights": policies["genrm"]["weights"], "policy": "dpo", "num_samples": 8, "confidence": 0.95,
+        "overall": {
+            "matched_problems": 50, "auroc_within_layout": auroc, "gains": {"best_of_over_one": over},
+            "baselines": {name: baseline for name in ("layout", "length", "program")},
+        },
+    })
+    write_json(reports / "metrics.json", {"policies": policies, "verifier": {"auroc_within_layout": auroc}})
     describe_versions(reports)
 """
 GRAPH = """
@@ -97,11 +99,8 @@ stages:
     params: [seed]
     deps: [report.py, models/dpo, models/genrm]
     outs:
-      - reports/evaluate/base/greedy_grades.jsonl
       - reports/evaluate/base/metrics.json
-      - reports/evaluate/dpo/greedy_grades.jsonl
       - reports/evaluate/dpo/metrics.json
-      - reports/evaluate/genrm/greedy_grades.jsonl
       - reports/evaluate/genrm/metrics.json
       - reports/verify/metrics.json
       - reports/metrics.json

@@ -45,7 +45,7 @@ def test_an_experiment_is_promoted_by_its_name_with_its_own_reports(swept: Small
     assert "models/dpo" in next(line for line in swept.registry("list").stdout.splitlines() if "dpo 1 " in line)
     assert "`--experiment hot`" in swept.refused("promote", "dpo", "--version", "2")
     before = sorted(path for path in swept.root.rglob("*") if "reports" in path.parts)
-    assert swept.registry("promote", "dpo", "--experiment", "hot").stdout.startswith("version 2: dpo over base in")
+    assert swept.registry("promote", "dpo", "--experiment", "hot").stdout.startswith("version 2: +SFT+DPO beats base")
     assert swept.version("dpo", "champion").version == 2
     assert "+32.0 points" in swept.registry("history", "dpo").stdout
     assert sorted(path for path in swept.root.rglob("*") if "reports" in path.parts) == before
@@ -83,7 +83,8 @@ def test_the_page_of_a_version_has_its_card_and_its_evaluation(repository: Small
         if model.model_id in version.source
     ]
     metrics = {metric.key: metric.value for metric in model.metrics}
-    assert metrics == {"loss": 0.5, "accuracy": 0.62, "pass_at_8": 0.9, "verifier.auroc_within_layout": 0.8}
+    expected = {"loss": 0.5, "accuracy": 0.62, "pass_at_8": 0.9, "over_base.difference": 0.22}
+    assert metrics == expected | {"verifier.auroc_within_layout": 0.8}
     assert '"proofline-genrm"' in model.tags["mlflow.modelVersions"]
     assert len(version.tags) <= 6
     assert client.get_registered_model("proofline-genrm").description

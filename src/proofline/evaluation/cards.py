@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proofline.config.schema import POLICIES
+from proofline.config.schema import POLICIES, TRAINED
 from proofline.evaluation.claims import DASH, attribution, effect, percent
+from proofline.evaluation.evidence import Evidence, evidence
 from proofline.evaluation.markdown import share, table
 from proofline.evaluation.metrics import estimate
 from proofline.evaluation.results import column_titles
 from proofline.evaluation.study import OVERALL, TITLES, Study
-from proofline.evaluation.verifier_claims import discrimination
 from proofline.evaluation.verifier_tables import baselines_table, verifier_table
 
 FRONT_MATTER = """\
@@ -106,7 +106,7 @@ def card(policy: str, study: Study, provenance: Provenance) -> str:
         sections += ["## Recipe", table(["knob", "value"], _flat(provenance.sections[policy]))]
     sections += ["## Results", "Accuracy in percent with its interval.", _results(policy, study)]
     for change in study.changes:
-        if change.policy == policy:
+        if change.policy == policy and change.before != "base":  # that one is the evidence
             names = TITLES[policy], TITLES[change.before]
             sections.append(effect(*names, "greedy accuracy", change.greedy[OVERALL], study.confidence))
     if policy == "genrm":
@@ -114,10 +114,16 @@ def card(policy: str, study: Study, provenance: Provenance) -> str:
         scored = (
             f"As a verifier of {study.verifier[OVERALL]['candidates']:,} samples of {TITLES[study.verified_policy]}:"
         )
-        said = discrimination(study.verifier[OVERALL], study.confidence)
-        sections += [scored, baselines_table(study), verifier_table(study), said]
+        sections += [scored, baselines_table(study), verifier_table(study)]
+    if policy in TRAINED:
+        sections += ["## Promotion", _promotion(evidence(policy, study))]
     sections += ["## Limits", _limits(policy, study), "## Licence", _licence(study)]
     return "\n\n".join(sections) + "\n"
+
+
+def _promotion(found: Evidence) -> str:
+    shown = "It is shown to" if found.shown else "It is not shown to"
+    return f"To become champion of the registry, {found.asked}. {shown}: {found.said}"
 
 
 def _lineage(policy: str, training: Training, study: Study, provenance: Provenance) -> str:

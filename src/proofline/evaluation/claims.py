@@ -77,6 +77,11 @@ def is_shown(result: Paired, confidence: float) -> bool:
     return (low > 0 or high < 0) and result.p_value < 1 - confidence
 
 
+def is_gain(result: Paired, confidence: float) -> bool:
+    """Is it shown that the first is better?"""
+    return is_shown(result, confidence) and result.difference.value > 0
+
+
 def points(difference: float) -> str:
     """A difference of shares in percentage points: `+8.1`, `−0.5`, `0.0`."""
     if difference != difference:

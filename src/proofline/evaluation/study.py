@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from proofline.config.schema import ABLATION, POLICIES, Evaluation
+from proofline.config.schema import ABLATION, POLICIES, TRAINED, Evaluation
 from proofline.evaluation.clusters import Clusters
-from proofline.evaluation.metrics import Metrics
+from proofline.evaluation.metrics import Metrics, paired_json
 from proofline.evaluation.selection import Ints
 from proofline.evaluation.statistics import Estimate, Paired
 from proofline.evaluation.tally import Tally, tally
@@ -79,6 +79,8 @@ class Study:
     """By policy."""
     changes: tuple[Change, ...]
     """Each policy against the one it was trained from."""
+    over_base: dict[str, Paired]
+    """Greedy accuracy of each trained policy against base's, over all problems."""
     parts: tuple[Change, Change]
     """The last of these in two, which add up to it: what its right solutions do alone, and its traces beside them."""
     verifier: Metrics
@@ -142,6 +144,9 @@ def compose(
         opponent=opponent,
         steps={name: steps(name) for name in TITLES},
         changes=tuple(change(before, name) for before, name in pairwise(POLICIES)),
+        over_base={
+            name: clusters.compare_solved(greedy[name].right[:, 0], greedy["base"].right[:, 0]) for name in TRAINED
+        },
         parts=(change("dpo", ABLATION), change(ABLATION, "genrm")),
         verifier=verifier,
         verified_policy=verified_policy,
@@ -175,12 +180,15 @@ def all_metrics(study: Study) -> Metrics:
     for name in study.policies:
         part = study.part(name)
         policies[name] = {
+            "weights": study.policies[name]["weights"],
             "accuracy": part["greedy_accuracy"],
             "benchmarks": {one: study.part(name, one)["greedy_accuracy"]["value"] for one in study.benchmarks},
             "sampled_accuracy": part["sampled_accuracy"],
             f"pass_at_{study.num_samples}": part["pass_at_k"][str(study.num_samples)]["value"],
             f"majority_at_{study.num_samples}": part["majority_at_k"][str(study.num_samples)]["value"],
         }
+        if name in study.over_base:
+            policies[name]["over_base"] = paired_json(study.over_base[name])
         if name in study.win_rates:
             policies[name][f"win_rate_against_{study.opponent}"] = study.win_rates[name][OVERALL]["win_rate"]
     changes = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from proofline.evaluation.baselines import CHEAP
-from proofline.evaluation.claims import confidence_words, effect, is_shown, percent
+from proofline.evaluation.claims import confidence_words, effect, is_gain, percent
 from proofline.evaluation.metrics import Metrics, estimate, paired
 from proofline.evaluation.study import BASELINE_TITLES, OVERALL, TITLES, Study
 
@@ -23,21 +23,32 @@ CAVEAT = "not shown to come of more than the candidates' layout"
 
 def verifier_claims(study: Study) -> list[str]:
     """One sentence a finding."""
-    part, confidence = study.verifier[OVERALL], study.confidence
-    sentences = [discrimination(part, confidence), *_program(part, confidence), *_errors(part, confidence)]
-    samples = study.verifier["num_samples"]
-    best, measure = f"best-of-{samples} by GenRM", f"accuracy on the samples of {TITLES[study.verified_policy]}"
-    caveat = "" if tells(part, confidence) else CAVEAT
-    for name, other in (("best_of_over_one", "a single sample"), ("best_of_over_majority", f"majority vote@{samples}")):
-        if name in part["gains"]:
-            sentences.append(effect(best, other, measure, paired(part["gains"][name]), confidence, caveat))
+    part, confidence, samples = study.verifier[OVERALL], study.confidence, study.verifier["num_samples"]
+    sentences = [*standing(part, confidence), *_errors(part, confidence)]
+    measure = _measure(study.verified_policy)
     if part["gains"]:
+        sentences += [gain_over(other, study.verifier, study.verified_policy) for other in ("one", "majority")]
         name = strongest_cheap(part)
         over = paired(part["baselines"][name]["genrm_over"]["best_of"])
-        sentences.append(effect(best, f"best-of-{samples} by {BASELINE_TITLES[name]}", measure, over, confidence))
+        best, rival = (f"best-of-{samples} by {chooser}" for chooser in ("GenRM", BASELINE_TITLES[name]))
+        sentences.append(effect(best, rival, measure, over, confidence))
     if point := compared_at(part["equal_compute"]):
-        sentences.append(_equal_compute(point, measure, confidence, caveat))
+        sentences.append(_equal_compute(point, measure, confidence, _caveat(part, confidence)))
     return sentences
+
+
+def standing(part: Metrics, confidence: float) -> list[str]:
+    """Whether it looks at the arithmetic, and how far it stays from the program that does all of it."""
+    return [discrimination(part, confidence), *_program(part, confidence)]
+
+
+def gain_over(other: str, verifier: Metrics, policy: str) -> str:
+    """What choosing among a policy's samples gains over `one` of them, or over the `majority`."""
+    part, samples, confidence = verifier[OVERALL], verifier["num_samples"], verifier["confidence"]
+    rival = {"one": "a single sample", "majority": f"majority vote@{samples}"}[other]
+    result = paired(part["gains"][f"best_of_over_{other}"])
+    best, caveat = f"best-of-{samples} by GenRM", _caveat(part, confidence)
+    return effect(best, rival, _measure(policy), result, confidence, caveat)
 
 
 def tells(part: Metrics, confidence: float) -> bool:
@@ -79,8 +90,15 @@ def compared_at(points: list[Metrics]) -> Metrics | None:
 
 
 def _beats(part: Metrics, name: str, confidence: float) -> bool:
-    over = paired(part["baselines"][name]["genrm_over"][MEASURE])
-    return is_shown(over, confidence) and over.difference.value > 0
+    return is_gain(paired(part["baselines"][name]["genrm_over"][MEASURE]), confidence)
+
+
+def _measure(policy: str) -> str:
+    return f"accuracy on the samples of {TITLES[policy]}"
+
+
+def _caveat(part: Metrics, confidence: float) -> str:
+    return "" if tells(part, confidence) else CAVEAT
 
 
 def _listed(names: Iterable[str], part: Metrics) -> str:

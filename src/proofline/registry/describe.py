@@ -16,6 +16,9 @@ from proofline.config.schema import TRAINED
 from proofline.evaluation.metrics import scalars
 from proofline.registry.store import by_weights, first_line, log_model_metrics, model_id_of, read_registry
 
+BESIDE = ("low", "high", "p", "p_value", "wins", "losses", "ties")
+"""What stands beside a number in a report: no column of its own where versions are compared."""
+
 
 def describe_versions(reports: Path, policies: Sequence[str] = TRAINED) -> None:
     """Describe the version of each policy in a report. What goes wrong costs a line on stderr, not the report."""
@@ -55,5 +58,5 @@ def reported(policy: str, reports: Path) -> tuple[str, str, dict[str, float]] | 
     metrics = scalars(values["policies"][policy])
     if policy == "genrm":
         metrics |= {f"verifier.{name}": value for name, value in scalars(values["verifier"]).items()}
-    kept = {name: value for name, value in metrics.items() if name.rpartition(".")[2] not in ("low", "high", "p")}
+    kept = {name: value for name, value in metrics.items() if name.rpartition(".")[2] not in BESIDE}
     return weights, text.split("\n---\n", 1)[-1].strip(), kept

@@ -36,7 +36,7 @@ def promote(client: Any, policy: str, version: int | None, reports: Path, becaus
     """
     known = last_number(client, policy)
     chosen = _candidate(client, policy) if version is None else by_number(client, policy, version)
-    said = f"without evidence: {because}" if because is not None else str(_gate(client, policy, chosen, reports))
+    said = f"without evidence: {because}" if because is not None else _gate(client, policy, chosen, reports)
     if wrong := examine(client, chosen):
         raise RegistryError(
             f"{chosen.name} version {chosen.version} stays out: {wrong}. Where models/{policy} has its weights, "
@@ -89,8 +89,8 @@ def _candidate(client: Any, policy: str) -> Any:
     return by_number(client, policy, number)
 
 
-def _gate(client: Any, policy: str, version: Any, reports: Path) -> Any:
-    """The evidence for a version. Raises GateError with what would help."""
+def _gate(client: Any, policy: str, version: Any, reports: Path) -> str:
+    """What the report says for a version. Raises GateError with what would help."""
     weights = version.tags.get(WEIGHTS)
     if weights is None:
         raise GateError(
@@ -101,12 +101,12 @@ def _gate(client: Any, policy: str, version: Any, reports: Path) -> Any:
         evidence = evidence_for(policy, weights, reports)
     except GateError as error:
         raise GateError(f"{error}; {_remedy(client, policy, version, reports)}") from None
-    if not evidence.gain.low > 0:
+    if not evidence.shown:
         raise GateError(
-            f"{version.name} version {version.version} stays out: {evidence}; the interval must lie above zero. "
+            f"{version.name} version {version.version} stays out: {evidence.asked}. The report: {evidence.said} "
             "`--because REASON` promotes it all the same"
         )
-    return evidence
+    return evidence.said
 
 
 def _remedy(client: Any, policy: str, version: Any, reports: Path) -> str:
