@@ -114,7 +114,8 @@ def _remedy(client: Any, policy: str, version: Any, reports: Path) -> str:
     remedies = []
     # No reports, none that can be read, or of weights that are not registered: then there is no such version.
     with suppress(ValueError, LookupError, TypeError):
-        remedies.append(f"they are about version {version_of(client, policy, reports)}: `--version` takes a number")
+        if (number := version_of(client, policy, reports)) != int(version.version):
+            remedies.append(f"they are about version {number}: `--version` takes a number")
     if experiment := version.tags.get(EXPERIMENT):
         remedies.append(f"version {version.version} has its reports in `--experiment {experiment}`")
     elif commit := version.tags.get(COMMIT):

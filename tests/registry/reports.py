@@ -1,0 +1,53 @@
+"""Reports with known effects, as far as the gate reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from proofline.evaluation.metrics import paired_json
+from proofline.evaluation.statistics import compare_counts
+from proofline.storage.artifacts import write_json
+
+
+def write_policy(reports: Path, policy: str, weights: str, wins: int, losses: int = 0, problems: int = 100) -> None:
+    """A report on problems of which the policy alone solves so many, and base alone so many."""
+    over_base = paired_json(compare_counts(wins, losses, problems, 0.95))
+    write_json(reports / "evaluate" / policy / "metrics.json", {"weights": weights, "confidence": 0.95})
+    write_json(reports / "metrics.json", {"policies": {policy: {"weights": weights, "over_base": over_base}}})
+
+
+def interval(value: float, half: float) -> dict[str, float]:
+    return {"value": value, "low": value - half, "high": value + half}
+
+
+def over(value: float, half: float = 0.05) -> dict[str, Any]:
+    shown = abs(value) > half
+    return {"difference": interval(value, half), "p_value": 0.001 if shown else 0.4, "wins": 9, "losses": 9, "ties": 9}
+
+
+def verifier(
+    matched: float = 0.78,
+    half: float = 0.05,
+    layout: float = 0.5,
+    length: float = 0.52,
+    gain: float = 0.1,
+    number: int = 170,
+) -> dict[str, Any]:
+    """What `verify` writes, as far as the gate asks: AUROC within layout, of GenRM and its rivals; best-of-8's gain."""
+    rivals = {"layout": layout, "length": length, "program": 0.95}
+    baselines = {
+        name: {"auroc_within_layout": interval(one, half), "genrm_over": {"auroc_within_layout": over(matched - one)}}
+        for name, one in rivals.items()
+    }
+    overall = {
+        "matched_problems": number, "auroc_within_layout": interval(matched, half), "baselines": baselines,
+        "gains": {"best_of_over_one": over(gain)},
+    }  # fmt: skip
+    return {"weights": "one", "policy": "dpo", "num_samples": 8, "confidence": 0.95, "overall": overall}
+
+
+def write_verifier(reports: Path, metrics: dict[str, Any], evaluated: str = "one") -> Path:
+    write_json(reports / "evaluate" / "genrm" / "metrics.json", {"weights": evaluated, "confidence": 0.95})
+    write_json(reports / "verify" / "metrics.json", metrics)
+    return reports
