@@ -190,7 +190,7 @@ def test_real_benchmarks_and_hopeless_policies(tmp_path: Path) -> None:
             grades[:] = [grade.model_copy(update={"verdict": "wrong", "extracted": "9"}) for grade in grades]
     hopeless = composed(study)
     text = results_markdown(hopeless)
-    assert "| base | 0.0 [0.0, 16.1] | 0.0 [0.0, 16.1] | 0.0 [0.0, 8.8] | — |" in text
+    assert "| base | 0.0 [0.0, 18.0] | 0.0 [0.0, 18.0] | 0.0 [0.0, 9.3] | — |" in text
     assert "GSM8K (n=20)" in text
     assert "nan" not in text
     assert "beats" not in text
