@@ -317,7 +317,7 @@ def test_a_later_commit_with_the_same_lock_is_covered(made: Statement, repositor
     assert "agree" in check_committed(read_commit(repository.root))
     repository.edit("README.md", f"**{made['predicate']['verdict']}**", "**identical, and more**")
     repository.commit("boast")
-    with pytest.raises(CommittedError, match="what it says of docs/certificate.json"):
+    with pytest.raises(CommittedError, match=r"what it says of docs/certificate\.json"):
         check_committed(read_commit(repository.root))
 
 

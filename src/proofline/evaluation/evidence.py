@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from proofline.evaluation.claims import MEASURES, effect, is_gain
-from proofline.evaluation.metrics import Metrics, paired
+from proofline.evaluation.metrics import Metrics
 from proofline.evaluation.statistics import Paired
 from proofline.evaluation.study import OVERALL, TITLES, Study
-from proofline.evaluation.verifier_claims import gain_over, standing, tells
+from proofline.evaluation.verifier_claims import gains, standing, tells
 
 SOLVES = "it has to beat base in greedy accuracy"
 VERIFIES = (
@@ -46,9 +46,9 @@ def as_policy(policy: str, over_base: Paired, confidence: float) -> Evidence:
 def as_verifier(verifier: Metrics, verified_policy: str) -> Evidence:
     part, confidence = verifier[OVERALL], verifier["confidence"]
     said, chooses = standing(part, confidence), False
-    if part["gains"]:
-        said.append(gain_over("one", verifier, verified_policy))
-        chooses = is_gain(paired(part["gains"]["best_of_over_one"]), confidence)
+    for result, sentence in gains(verifier, verified_policy)[:1]:
+        said.append(sentence)
+        chooses = is_gain(result, confidence)
     return Evidence(VERIFIES, _plain(" ".join(said)), tells(part, confidence) and chooses)
 
 

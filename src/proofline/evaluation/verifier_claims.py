@@ -4,37 +4,45 @@ That it tells right from wrong needs two things, both among candidates of one pr
 bound above 0.5, and a difference to every cheap baseline whose interval excludes zero. What it gains by choosing is
 measured in any case; but where those two fail, the sentence says that the layout alone may be what it chooses by. The
 AUROC within problems whatever the layout is no evidence, and no sentence gives it.
+
+The gains by choosing are several comparisons, and their p-values are adjusted for one another. What tells needs all of
+its tests to show an effect; such a claim is at the level of each without adjustment (Berger 1982, intersection-union).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from proofline.evaluation.baselines import CHEAP
-from proofline.evaluation.claims import confidence_words, effect, is_gain, percent
+from proofline.evaluation.claims import confidence_words, effect, is_gain, percent, seen_words
 from proofline.evaluation.metrics import Metrics, estimate, paired
+from proofline.evaluation.multiplicity import holm
+from proofline.evaluation.statistics import Paired
 from proofline.evaluation.study import BASELINE_TITLES, OVERALL, TITLES, Study
 
 FEWEST_MATCHED = 20
-"""Problems with a comparable pair below which a bootstrap over them says nothing about the verifier."""
+"""Clusters of problems with a comparable pair below which they say nothing about the verifier."""
 MEASURE = "auroc_within_layout"
 CAVEAT = "not shown to come of more than the candidates' layout"
 
 
+class Choice(NamedTuple):
+    """What GenRM chooses, against another choice among the same samples."""
+
+    subject: str
+    other: str
+    result: Paired
+    caveat: str = ""
+    sentence: str = "{}"
+    """Holds the effect's."""
+
+
 def verifier_claims(study: Study) -> list[str]:
     """One sentence a finding."""
-    part, confidence, samples = study.verifier[OVERALL], study.confidence, study.verifier["num_samples"]
-    sentences = [*standing(part, confidence), *_errors(part, confidence)]
-    measure = _measure(study.verified_policy)
-    if part["gains"]:
-        sentences += [gain_over(other, study.verifier, study.verified_policy) for other in ("one", "majority")]
-        name = strongest_cheap(part)
-        over = paired(part["baselines"][name]["genrm_over"]["best_of"])
-        best, rival = (f"best-of-{samples} by {chooser}" for chooser in ("GenRM", BASELINE_TITLES[name]))
-        sentences.append(effect(best, rival, measure, over, confidence))
-    if point := compared_at(part["equal_compute"]):
-        sentences.append(_equal_compute(point, measure, confidence, _caveat(part, confidence)))
-    return sentences
+    part, confidence = study.verifier[OVERALL], study.confidence
+    made = [said for _, said in gains(study.verifier, study.verified_policy)]
+    return [*standing(part, confidence), *_errors(part, confidence), *made]
 
 
 def standing(part: Metrics, confidence: float) -> list[str]:
@@ -42,28 +50,53 @@ def standing(part: Metrics, confidence: float) -> list[str]:
     return [discrimination(part, confidence), *_program(part, confidence)]
 
 
-def gain_over(other: str, verifier: Metrics, policy: str) -> str:
-    """What choosing among a policy's samples gains over `one` of them, or over the `majority`."""
-    part, samples, confidence = verifier[OVERALL], verifier["num_samples"], verifier["confidence"]
-    rival = {"one": "a single sample", "majority": f"majority vote@{samples}"}[other]
-    result = paired(part["gains"][f"best_of_over_{other}"])
-    best, caveat = f"best-of-{samples} by GenRM", _caveat(part, confidence)
-    return effect(best, rival, _measure(policy), result, confidence, caveat)
+def gains(verifier: Metrics, policy: str) -> list[tuple[Paired, str]]:
+    """What choosing among a policy's samples gains, over a single one first, and the sentence that says so.
+
+    The p-values are adjusted for one another.
+    """
+    confidence, made = verifier["confidence"], choices(verifier)
+    found = []
+    for one, p_value in zip(made, holm([one.result.p_value for one in made]), strict=True):
+        result = one.result._replace(p_value=p_value)
+        measure = f"accuracy on the samples of {TITLES[policy]}"
+        words = effect(one.subject, one.other, measure, result, confidence, one.caveat)
+        found.append((result, one.sentence.format(words)))
+    return found
+
+
+def choices(verifier: Metrics) -> list[Choice]:
+    """Those of which the report says what they gain."""
+    part, samples = verifier[OVERALL], verifier["num_samples"]
+    if not part["gains"]:
+        return []
+    best, caveat = f"best-of-{samples} by GenRM", "" if tells(part, verifier["confidence"]) else CAVEAT
+    name = strongest_cheap(part)
+    over = paired(part["baselines"][name]["genrm_over"]["best_of"])
+    made = [
+        Choice(best, "a single sample", paired(part["gains"]["best_of_over_one"]), caveat),
+        Choice(best, f"majority vote@{samples}", paired(part["gains"]["best_of_over_majority"]), caveat),
+        Choice(best, f"best-of-{samples} by {BASELINE_TITLES[name]}", over),
+    ]
+    if point := compared_at(part["equal_compute"]):
+        made.append(_equal_compute(point, caveat))
+    return made
 
 
 def tells(part: Metrics, confidence: float) -> bool:
     """Do the numbers show that it tells right from wrong where the candidates look alike?"""
     beaten = all(_beats(part, name, confidence) for name in CHEAP)
-    return part["matched_problems"] >= FEWEST_MATCHED and estimate(part[MEASURE]).low > 0.5 and beaten
+    return part["matched_clusters"] >= FEWEST_MATCHED and estimate(part[MEASURE]).low > 0.5 and beaten
 
 
 def discrimination(part: Metrics, confidence: float) -> str:
     """Whether GenRM looks at the arithmetic: its AUROC within problems and layouts, against guessing and baselines."""
     number, which = part["matched_problems"], "samples of one problem and one layout"
-    if number < FEWEST_MATCHED:
+    if part["matched_clusters"] < FEWEST_MATCHED:
         return (
             f"Whether GenRM tells right from wrong {which} is open: {number or 'no'} "
-            f"problem{'s have' if number > 1 else ' has'} both, and fewer than {FEWEST_MATCHED} allow no claim."
+            f"problem{'s have' if number > 1 else ' has'} both, of {part['matched_clusters']} clusters, and fewer than "
+            f"{FEWEST_MATCHED} clusters allow no claim."
         )
     value, low, high = estimate(part[MEASURE])
     where = (
@@ -74,8 +107,13 @@ def discrimination(part: Metrics, confidence: float) -> str:
         return f"**GenRM tells right from wrong {which}**: {where}."
     if not low > 0.5:
         return f"GenRM is not shown to tell right from wrong {which}: {where}."
-    others = " and ".join(BASELINE_TITLES[name] for name in CHEAP if not _beats(part, name, confidence))
-    return f"GenRM ranks {which} better than guessing, but is not shown to do so better than {others}: {where}."
+    others = [name for name in CHEAP if not _beats(part, name, confidence)]
+    least = max(paired(part["baselines"][name]["genrm_over"][MEASURE]).detectable for name in others)
+    better = f"better than {' and '.join(BASELINE_TITLES[name] for name in others)}"
+    return (
+        f"GenRM ranks {which} better than guessing, but is not shown to do so {better}: {where}; "
+        f"{seen_words(least, _auroc)}."
+    )
 
 
 def strongest_cheap(part: Metrics) -> str:
@@ -93,14 +131,6 @@ def _beats(part: Metrics, name: str, confidence: float) -> bool:
     return is_gain(paired(part["baselines"][name]["genrm_over"][MEASURE]), confidence)
 
 
-def _measure(policy: str) -> str:
-    return f"accuracy on the samples of {TITLES[policy]}"
-
-
-def _caveat(part: Metrics, confidence: float) -> str:
-    return "" if tells(part, confidence) else CAVEAT
-
-
 def _listed(names: Iterable[str], part: Metrics) -> str:
     values = (f"{estimate(part['baselines'][name][MEASURE]).value:.2f} by {BASELINE_TITLES[name]}" for name in names)
     return f"against {' and '.join(values)}"
@@ -108,14 +138,20 @@ def _listed(names: Iterable[str], part: Metrics) -> str:
 
 def _program(part: Metrics, confidence: float) -> list[str]:
     """How far GenRM stays from the program's check; nothing where too few candidates can be compared."""
-    over = paired(part["baselines"]["program"]["genrm_over"][MEASURE]).difference
-    if part["matched_problems"] < FEWEST_MATCHED or over.value != over.value:
+    result = paired(part["baselines"]["program"]["genrm_over"][MEASURE])
+    over = result.difference
+    if part["matched_clusters"] < FEWEST_MATCHED or over.value != over.value:
         return []
     value = estimate(part["baselines"]["program"][MEASURE]).value
     interval = f"({confidence_words(confidence)} {abs(over.high):.2f} to {abs(over.low):.2f})"
     if over.high < 0:
         return [f"GenRM stays {-over.value:.2f} {interval} below the program's check, which reaches {value:.2f} there."]
-    return [f"The program's check reaches {value:.2f} there; GenRM is not shown to fall short of it."]
+    power = seen_words(result.detectable, _auroc)
+    return [f"The program's check reaches {value:.2f} there; GenRM is not shown to fall short of it; {power}."]
+
+
+def _auroc(difference: float) -> str:
+    return f"{difference:.2f}"
 
 
 def _errors(part: Metrics, confidence: float) -> list[str]:
@@ -129,14 +165,14 @@ def _errors(part: Metrics, confidence: float) -> list[str]:
     ]
 
 
-def _equal_compute(point: Metrics, measure: str, confidence: float, caveat: str) -> str:
+def _equal_compute(point: Metrics, caveat: str) -> Choice:
     """GenRM's choice against the vote that its tokens buy, or against all samples there are."""
     chains = f"{point['chains']} chain{'s' if point['chains'] > 1 else ''} each"
     subject = f"best-of-{point['n']} by GenRM with {chains} ({point['tokens']:,.0f} tokens a problem)"
     votes, buys = point["majority_n"], point["majority_affordable"]
-    words = effect(
-        subject, f"majority vote@{votes}", measure, paired(point["best_of_over_majority"]), confidence, caveat
-    )
-    if votes == buys:
-        return f"At equal compute: {words}"
-    return f"At more compute than the largest vote's: {words} The same tokens buy {buys:,} samples; there are {votes}."
+    sentence = "At equal compute: {}"
+    if votes != buys:
+        sentence = (
+            f"At more compute than the largest vote's: {{}} The same tokens buy {buys:,} samples; there are {votes}."
+        )
+    return Choice(subject, f"majority vote@{votes}", paired(point["best_of_over_majority"]), caveat, sentence)
