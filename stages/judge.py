@@ -52,7 +52,7 @@ def main() -> None:
             policies[policy] = win_rates(problems, rows, section, params.seed)
             if kind != "ground_truth":
                 lengths = {one.problem.id: (len(one.ours.text), len(one.theirs.text)) for one in sides[policy]}
-                policies[policy]["judge"] = judge_metrics(
+                policies[policy]["judging"] = judge_metrics(
                     problems, rows, truth[policy], lengths, section, params.seed
                 )  # fmt: skip
         write_records("reports/judge/judgements.jsonl", [row for rows in judged.values() for row in rows])
