@@ -90,6 +90,8 @@ def test_a_fair_judge_says_what_the_reference_says(
         assert judging["agreement"]["value"] == 1.0
         assert (judging["flip_rate"]["value"], judging["position_bias"]["value"]) == (0.0, 0.0)
         assert judging["length_controlled"]["low"] < judging["length_controlled"]["value"]
+    for policy, rates in found["policies"].items():
+        assert (rates["judge"], truth["policies"][policy]["judge"]) == ("gpt-4o-2024-08-06", "ground_truth")
     different = sum(bool(row.by_order) for row in rows)
     assert 0 < different < len(rows)
     # One question for each order of two different texts; the same texts are the same question.

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from invented import evaluation_section, problem
+from invented import composed, evaluation_section, invent, problem
 
 from proofline.evaluation.clusters import Clusters
 from proofline.evaluation.judge import win_rates
+from proofline.evaluation.judge_tables import judge_section
 from proofline.evaluation.judges import judge_metrics
 from proofline.evaluation.length_control import length_controlled
+from proofline.evaluation.results import results_markdown
 from proofline.records import Judgement, Side
 
 SECTION = evaluation_section(1)
@@ -130,3 +133,22 @@ def test_length_control_agrees_with_a_published_solver() -> None:
     rate, effect = length_controlled(wins, difference, Clusters([str(i) for i in range(80)], 0.95, 100, 0))
     assert rate.value == pytest.approx(1 / (1 + np.exp(-best[0])), abs=1e-5)
     assert effect == pytest.approx(best[1], abs=1e-4)
+
+
+def test_the_report_says_who_judged_and_how_well() -> None:
+    study = composed(invent())
+    assert judge_section(study) == []
+    assert "judged by the reference answer;" in results_markdown(study)
+    judging = judge_metrics(
+        PROBLEMS, [row(i, "tie", ("policy", "opponent")) for i in range(9)] + [row(9, None, (None, None))],
+        [row(i, "tie") for i in range(10)], EQUAL, SECTION, 0,
+    )  # fmt: skip
+    rates = {name: {**rates, "judge": "some/judge", "judging": judging} for name, rates in study.win_rates.items()}
+    text = results_markdown(replace(study, win_rates=rates))
+    assert "judged by some/judge;" in text
+    line = next(line for line in text.partition("## The judge")[2].splitlines() if line.startswith("| +SFT |"))
+    assert line.endswith("| 10.0 |"), "without a verdict"
+    assert "| 100.0 [" in line, "flips and agreement"
+    # A judge that sees one solution at a time has neither flips nor a bias.
+    del judging["flip_rate"], judging["position_bias"]
+    assert "| — | — |" in results_markdown(replace(study, win_rates=rates)).partition("## The judge")[2]

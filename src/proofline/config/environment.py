@@ -102,6 +102,15 @@ class Environment(BaseModel):
             raise ValueError(f"found {value}; launcher local is one process, set PROOFLINE_LAUNCHER=accelerate or ray")
         return value
 
+    @field_validator("sampling_model")
+    @classmethod
+    def _can_be_filled(cls, value: str) -> str:
+        try:
+            value.format(policy="", weights="")
+        except (KeyError, IndexError, ValueError):
+            raise ValueError(f"found {value!r}; it may hold {{policy}} and {{weights}}, and no other braces") from None
+        return value
+
     @property
     def threads_each(self) -> int:
         """CPU threads of each process."""

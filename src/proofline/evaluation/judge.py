@@ -50,6 +50,7 @@ def judge(
 
 def win_rates(problems: Sequence[Problem], judgements: Sequence[Judgement], section: Evaluation, seed: int) -> Metrics:
     """One policy against its opponent, overall and per benchmark. `seed` decides the bootstrap's draws alone."""
+    judge_name = " and ".join(sorted({row.judge for row in judgements}))
     judgements = [row for row in judgements if row.winner]
     of = {problem.id: problem for problem in problems}
     parts = {row.problem_id: benchmark_of(of[row.problem_id]) for row in judgements}
@@ -66,6 +67,7 @@ def win_rates(problems: Sequence[Problem], judgements: Sequence[Judgement], sect
         }
 
     return {
+        "judge": judge_name,
         "overall": measure(judgements),
         "benchmarks": {
             name: measure([row for row in judgements if parts[row.problem_id] == name])

@@ -51,7 +51,8 @@ def judge_metrics(
         "win_rate_bounds": {
             "low": float(worth.sum()) / total, "high": float(worth.sum() + len(judgements) - len(decided)) / total
         },
-        "identical": sum(not _was_judged(row) for row in judgements),
+        "judged": sum(map(_was_judged, judgements)),
+        "identical": sum(row.winner == "tie" and not _was_judged(row) for row in judgements),
         "length_controlled": rate._asdict(),
         "length_effect": effect,
         "agreement": _agreement(pairs, over),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from proofline.config.schema import ABLATION
 from proofline.evaluation.claims import DASH, confidence_words, is_shown, p_words, percent, points, training_claims
+from proofline.evaluation.judge_tables import judge_section, judge_words
 from proofline.evaluation.markdown import share, table
 from proofline.evaluation.metrics import estimate
 from proofline.evaluation.study import OVERALL, TITLES, Study
@@ -23,8 +24,8 @@ NOTES = """\
   answers have Wilson's and Tango's intervals and McNemar's exact test.
 - {ablation} is GenRM's ablation: the same steps over the same rows, but no loss on the traces.
   What right solutions do to the policy and what traces do add up to what the GenRM stage does.
-- Win rate: (wins + ties / 2) / n of greedy answers against {opponent}'s on the same problem, judged by the reference
-  answer; 50 is a draw.
+- Win rate: (wins + ties / 2) / n of greedy answers against {opponent}'s on the same problem, judged by {judge};
+  50 is a draw.
 - pass@1 is the mean accuracy of single samples, maj@k the majority vote, pass@k the chance that any of k is right, all
   over every subset of the samples; ties are shared. "Unparsed": no answer could be read. "Cut off": the token limit.
 - The oracle picks a right sample wherever there is one. A candidate without a verdict ranks last.
@@ -44,6 +45,7 @@ def results_markdown(study: Study) -> str:
         "## Policies",
         _accuracy_table(study),
         "![Accuracy of each policy](plots/accuracy.png)",
+        *judge_section(study),
         "How much of that is the way of writing? Greedy solutions that show their steps (more than one equation):",
         _steps_table(study),
         "What each step changed, in percentage points on the same problems; bold where an effect is shown:",
@@ -66,6 +68,7 @@ def results_markdown(study: Study) -> str:
         NOTES.format(
             level=confidence_words(study.confidence),
             opponent=TITLES[study.opponent],
+            judge=judge_words(study),
             ablation=TITLES[ABLATION],
             clusters=study.part("base")["clusters"],
         ),
