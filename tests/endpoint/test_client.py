@@ -263,10 +263,10 @@ def test_an_answer_without_text_or_count_is_an_empty_one() -> None:
 
 def test_a_server_says_who_it_is() -> None:
     with serving(echo) as server:
-        assert server_name(server.url) == "vllm 0.11.0"
+        assert server_name(server.url, "Start it.") == "vllm 0.11.0"
         server.version = ""
-        assert server_name(server.url) == "vllm"
+        assert server_name(server.url, "Start it.") == "vllm"
         server.owner = ""
-        assert server_name(server.url).startswith("BaseHTTP/")
-    with pytest.raises(EndpointError, match=r"does not answer .*PROOFLINE_SAMPLING_URL"):
-        server_name(server.url)
+        assert server_name(server.url, "Start it.").startswith("BaseHTTP/")
+    with pytest.raises(EndpointError, match=r"does not answer .*Start it"):
+        server_name(server.url, "Start it.")

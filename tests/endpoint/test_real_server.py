@@ -23,7 +23,7 @@ from proofline.judging.endpoint import REMEDY, judge_by_endpoint
 from proofline.judging.sides import Sides
 from proofline.records import Decoding
 from proofline.sampling.policy import sample_solutions
-from proofline.sampling.served import sample_served
+from proofline.sampling.served import find_served, sample_served
 
 pytestmark = pytest.mark.slow
 PROMPTS = Prompts(solution="{question}", verification="{question}\nSolution:\n{candidate}\nVerify.")
@@ -67,7 +67,8 @@ def test_it_draws_what_the_own_loop_draws(server: str, tmp_path: Path) -> None:
         sampling_url=server, sampling_model=str(BUNDLED), sampling_server=f"transformers {version('transformers')}",
         endpoint_cache=str(tmp_path), endpoint_timeout_seconds=PATIENCE_SECONDS,
     )  # fmt: skip
-    served = sample_served(BUNDLED, "base", PROBLEMS, PROMPTS, GREEDY, 1, 0, environment=where)
+    there = find_served(where, server, BUNDLED, "base")
+    served = sample_served(there, "base", PROBLEMS, PROMPTS, GREEDY, 1, 0, environment=where)
     own = sample_solutions(BUNDLED, "base", PROBLEMS, PROMPTS, GREEDY, 1, 0, rows=2)
     assert [row.text for row in served] == [row.text for row in own]
     assert [row.finished for row in served] == [row.finished for row in own]

@@ -17,7 +17,7 @@ from proofline.endpoint import EndpointError
 from proofline.records import Decoding, Solution
 from proofline.sampling.policy import sample_solutions
 from proofline.sampling.seeds import sample_seed
-from proofline.sampling.served import drawing_by, sample_served
+from proofline.sampling.served import drawing_by, find_served, sample_served
 from proofline.storage.weights import weights_hash
 
 PROMPTS = Prompts(solution="Solve: {question}", verification="{question} {candidate}")
@@ -42,7 +42,9 @@ def environment(server: Server, cache: Path, **settings: Any) -> Environment:
 
 
 def drawn(policy: Path, where: Environment, run_seed: int = 0) -> list[Solution]:
-    return sample_served(policy, "sft", PROBLEMS, PROMPTS, DECODING, 3, run_seed, environment=where)
+    assert where.sampling_url
+    served = find_served(where, where.sampling_url, policy, "sft")
+    return sample_served(served, "sft", PROBLEMS, PROMPTS, DECODING, 3, run_seed, environment=where)
 
 
 def test_a_sample_has_its_own_seed_and_says_who_drew_it(policy: Path, tmp_path: Path) -> None:
@@ -94,6 +96,8 @@ def test_a_server_of_other_weights_is_told_how_to_start(policy: Path, tmp_path: 
         server.script, server.model = [], "dpo-0123"
         with pytest.raises(EndpointError, match="'dpo-0123' answered"):
             drawn(policy, environment(server, tmp_path / "cache"))
+    with pytest.raises(EndpointError, match=rf"does not answer .*`vllm serve {policy} --served-model-name"):
+        drawn(policy, environment(server, tmp_path / "cache"))
 
 
 def test_the_environment_decides_who_draws(policy: Path, tmp_path: Path) -> None:

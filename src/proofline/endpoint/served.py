@@ -17,7 +17,7 @@ UNKNOWN = "unknown server"
 TIMEOUT_SECONDS = 30.0
 
 
-def server_name(url: str) -> str:
+def server_name(url: str, remedy: str) -> str:
     """For instance `vllm 0.11.0`. Raises EndpointError where nobody answers there."""
     from httpx2 import Client, HTTPError
 
@@ -29,10 +29,7 @@ def server_name(url: str) -> str:
             names = {card.get("owned_by") for card in _objects(models, "data")}
             versions = [_text(client.get(root + path), "version") for path in VERSIONS]
     except HTTPError as error:
-        raise EndpointError(
-            f"{url} does not answer ({type(error).__name__}: {error}); check PROOFLINE_SAMPLING_URL, or unset it to "
-            "sample on this machine"
-        ) from None
+        raise EndpointError(f"{url} does not answer ({type(error).__name__}: {error}). {remedy}") from None
     owner = names.pop() if len(names) == 1 else None
     name = owner if isinstance(owner, str) and owner else models.headers.get("server", UNKNOWN)
     return " ".join(filter(None, [name, next(filter(None, versions), "")]))

@@ -28,6 +28,28 @@ ROUNDS_OF_REQUESTS = 64
 """Requests of a shard for each that is under way at once: a shard ends with a few stragglers."""
 
 
+class Served(NamedTuple):
+    """A policy behind a server."""
+
+    url: str
+    folder: Path
+    """Where its weights lie here."""
+    weights: str
+    """Their hash."""
+    model: str
+    """Its name there."""
+    server: str = ""
+    """The server's name and version."""
+
+    @property
+    def remedy(self) -> str:
+        return (
+            f"Serve {self.folder} there (`vllm serve {self.folder} --served-model-name {self.model} "
+            "--generation-config vllm`), or check PROOFLINE_SAMPLING_URL, PROOFLINE_SAMPLING_MODEL and OPENAI_API_KEY, "
+            "or unset the first to sample here."
+        )
+
+
 class Drawing(NamedTuple):
     """How `launch.spread` is to draw."""
 
@@ -40,7 +62,8 @@ def drawing_by(environment: Environment, folder: Path, policy: str, *, num_sampl
     """By the server that the environment names, else by this project's own loop. `settings`: as of either function."""
     settings = {"num_samples": num_samples, **settings}
     if environment.sampling_url:
-        sample = partial(sample_served, folder, policy, environment=environment, **settings)
+        served = find_served(environment, environment.sampling_url, folder, policy)
+        sample = partial(sample_served, served, policy, environment=environment, **settings)
         at_once = ROUNDS_OF_REQUESTS * environment.endpoint_requests
         return Drawing(sample, max(1, at_once // num_samples), "machine")
     rows = environment.sampling_rows
@@ -48,8 +71,16 @@ def drawing_by(environment: Environment, folder: Path, policy: str, *, num_sampl
     return Drawing(own, shard_size(num_samples, rows), decoded_by(folder))
 
 
+def find_served(environment: Environment, url: str, folder: Path, policy: str) -> Served:
+    """What the environment says of a policy's server, and the server of itself. Raises EndpointError."""
+    weights = weights_hash(folder)
+    model = environment.sampling_model.format(policy=policy, weights=weights)
+    served = Served(url, folder, weights, model)
+    return served._replace(server=environment.sampling_server or server_name(url, served.remedy))
+
+
 def sample_served(
-    folder: Path,
+    served: Served,
     policy: str,
     problems: Sequence[Problem],
     prompts: Prompts,
@@ -60,36 +91,28 @@ def sample_served(
     environment: Environment,
 ) -> list[Solution]:
     """`num_samples` solutions of each problem, in order. Raises EndpointError, with how the server is to be started."""
-    assert environment.sampling_url is not None
-    weights, url = weights_hash(folder), environment.sampling_url
-    model = environment.sampling_model.format(policy=policy, weights=weights)
-    endpoint = Endpoint.of(
-        environment, url,
-        f"Serve {folder} there (`vllm serve {folder} --served-model-name {model} --generation-config vllm`), or check "
-        "PROOFLINE_SAMPLING_URL, PROOFLINE_SAMPLING_MODEL and OPENAI_API_KEY, or unset the first to sample here.",
-    )  # fmt: skip
-    server = environment.sampling_server or server_name(url)
+    endpoint = Endpoint.of(environment, served.url, served.remedy)
     drawn = [(problem, index) for problem in problems for index in range(num_samples)]
     seeds = [sample_seed(run_seed, problem.id, index) for problem, index in drawn]
     questions = [
         Question(
-            model=model,
+            model=served.model,
             messages=tuple((turn["role"], turn["content"]) for turn in solution_messages(problem.question, prompts)),
             temperature=decoding.temperature,
             top_p=decoding.top_p,
             max_new_tokens=decoding.max_new_tokens,
             seed=seed,
             logprobs=True,
-            weights=weights,
+            weights=served.weights,
         )
         for (problem, _), seed in zip(drawn, seeds, strict=True)
     ]
     return [
         Solution(
-            id=stable_id(weights, problem.id, decoding.model_dump(), seed, server),
+            id=stable_id(served.weights, problem.id, decoding.model_dump(), seed, served.server),
             problem_id=problem.id,
             policy=policy,
-            weights=weights,
+            weights=served.weights,
             decoding=decoding,
             sample_index=index,
             seed=seed,
@@ -97,7 +120,7 @@ def sample_served(
             num_tokens=reply.completion_tokens or 0,
             logprob=math.nan if reply.logprob is None else reply.logprob,
             finished=reply.finish == "stop",
-            server=server,
+            server=served.server,
         )
         for (problem, index), seed, reply in zip(drawn, seeds, endpoint.ask(questions), strict=True)
     ]
