@@ -112,16 +112,16 @@ def test_a_verdict_is_the_last_line_of_a_whole_reply(text: str, finish: str | No
 
 def test_an_error_is_an_error_and_never_a_verdict(tmp_path: Path) -> None:
     two = sides((RIGHT, WRONG), (WRONG, RIGHT))
-    with serving(fair, [saying({"error": "[[A]]"})] * 2 + [cut] * 2) as server:
-        server.script = [saying({"error": "[[A]]"})] * 8
+    with serving(fair) as server:
+        server.script = [saying({"error": "[[A]]"}), cut] * 4
         with pytest.raises(EndpointError, match=r"gave no answer by a/judge: .*PROOFLINE_JUDGE_URL"):
             judge_by_endpoint(at(server, tmp_path), two, SECTION)
         server.script = [status(404)]
         with pytest.raises(EndpointError, match=r"status 404.*judge\.endpoint\.model"):
             judge_by_endpoint(at(server, tmp_path), two, SECTION)
         server.script = []
-        server.model = "another/judge"
-        with pytest.raises(EndpointError, match="'another/judge' answered"):
+        server.model = "another"
+        with pytest.raises(EndpointError, match="'another' answered"):
             judge_by_endpoint(at(server, tmp_path), two, SECTION)
         server.model = None
         rows = judge_by_endpoint(at(server, tmp_path), two, SECTION)
