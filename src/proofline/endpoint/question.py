@@ -124,7 +124,7 @@ def read_reply(body: bytes) -> Reply:
         where = ".".join(map(str, first["loc"])) or "the body"
         raise Unusable(f"no chat completion ({where}: {first['msg']}): {shown(body)}") from None
     choice, usage = completion.choices[0], completion.usage or _Usage()
-    tokens = choice.logprobs and choice.logprobs.content
+    tokens = choice.logprobs.content if choice.logprobs else None
     return Reply(
         text=choice.message.content or "",
         refusal=choice.message.refusal or "",

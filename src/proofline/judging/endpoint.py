@@ -73,9 +73,8 @@ def questions(one: Sides, section: EndpointJudge) -> list[Question]:
 
 def judgement(one: Sides, replies: tuple[Reply, Reply], judge: str) -> Judgement:
     """One of both orders' verdicts."""
-    found = [read_verdict(reply) for reply in replies]
-    said = tuple(letter and order[letter] for letter, order in zip(found, ORDERS, strict=True))
-    winner, reason = combine(*said)
+    first, second = (_said(reply, order) for reply, order in zip(replies, ORDERS, strict=True))
+    winner, reason = combine(first, second)
     return Judgement(
         problem_id=one.problem.id,
         policy=one.ours.policy,
@@ -83,11 +82,16 @@ def judgement(one: Sides, replies: tuple[Reply, Reply], judge: str) -> Judgement
         winner=winner,
         reason=reason,
         judge=judge,
-        by_order=said,
+        by_order=(first, second),
         replies=tuple(reply.text or reply.refusal for reply in replies),
         tokens=tuple((reply.prompt_tokens or 0) + (reply.completion_tokens or 0) for reply in replies),
         server=" / ".join(dict.fromkeys(f"{reply.model or judge} {reply.fingerprint}".strip() for reply in replies)),
     )
+
+
+def _said(reply: Reply, order: dict[str, Side]) -> Side | None:
+    letter = read_verdict(reply)
+    return order[letter] if letter else None
 
 
 def read_verdict(reply: Reply) -> str | None:
