@@ -70,9 +70,9 @@ def writer_of(source: str, section: Writing, prompts: Prompts, seed: int, enviro
     if source == "published":
         return published(read_records("data/critiques.jsonl", Critique))
     if source == "endpoint":
-        from proofline.verification.teacher import ask_teacher
+        from proofline.verification.teacher import ask_teacher, the_teacher
 
-        return partial(ask_teacher, environment.teacher_url, section=section, run_seed=seed)
+        return partial(ask_teacher, the_teacher(environment), section=section, run_seed=seed)
     return partial(ask_policy, section=section, prompts=prompts, seed=seed, environment=environment)
 
 

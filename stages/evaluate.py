@@ -26,7 +26,7 @@ def main(policy: str) -> None:
     weights = Path("models", policy).absolute()
     sections = {"evaluation": section, "prompts": params.prompts, "seed": params.seed}
     with track("evaluate", sections=sections, policy=policy) as run:
-        from proofline.sampling.policy import decoded_by, sample_solutions, shard_size
+        from proofline.sampling.served import drawing_by
 
         problems = subset(read_records("data/problems/test.jsonl", Problem), section.problems)
         by_id = {problem.id: problem for problem in problems}
@@ -36,14 +36,12 @@ def main(policy: str) -> None:
             ("sample", section.temperature, section.top_p, section.num_samples),
         ):
             decoding = Decoding(temperature=temperature, top_p=top_p, max_new_tokens=section.max_new_tokens)
-            sample = partial(
-                sample_solutions, weights, policy,
+            draw = drawing_by(
+                environment, weights, policy,
                 prompts=params.prompts, decoding=decoding, num_samples=count, run_seed=params.seed,
-                rows=environment.sampling_rows,
             )  # fmt: skip
-            size = shard_size(count, environment.sampling_rows)
             solutions = list(
-                spread(sample, problems, environment, shard_size=size, each=decoded_by(weights), draws=count)
+                spread(draw.function, problems, environment, shard_size=draw.shard_size, each=draw.each, draws=count)
             )
             grade = partial(
                 grade_all, problems=by_id, workers=environment.grader_workers,

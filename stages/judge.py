@@ -1,36 +1,95 @@
-"""judge: whose greedy solution is right, each policy against the opponent -> reports/judge/."""
+"""judge: whose greedy solution is better, each policy's or the opponent's -> reports/judge/."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
 import _checkout  # noqa: F401 - before the package
 
-from proofline.config import load_params
-from proofline.config.schema import POLICIES
+from proofline.config import Environment, load_environment, load_params
+from proofline.config.schema import POLICIES, EndpointJudge, Prompts, Verification
 from proofline.data.subset import subset
 from proofline.evaluation.judge import judge, win_rates
+from proofline.evaluation.judges import judge_metrics
 from proofline.evaluation.metrics import scalars
-from proofline.records import Grade, Judgement, Problem
+from proofline.judging.sides import Sides, pair_up
+from proofline.launch import spread
+from proofline.records import Grade, Judgement, Problem, Solution
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import read_records, write_records
-from proofline.tracking import track
+from proofline.storage.weights import weights_hash
+from proofline.tracking import Run, track
+from proofline.tracking.progress import doing, drawing
+
+GENRM = Path("models/genrm")
 
 
 def main() -> None:
-    params = load_params()
-    section, opponent = params.evaluation, params.judge.opponent
-    with track("judge", sections={"evaluation": section, "judge": params.judge, "seed": params.seed}) as run:
+    params, environment = load_params(), load_environment()
+    section, kind, opponent = params.evaluation, params.judge.kind, params.judge.opponent
+    sections = {
+        "evaluation": section, "judge": params.judge, "prompts": params.prompts, "verification": params.verification,
+        "seed": params.seed,
+    }  # fmt: skip
+    with track("judge", sections=sections) as run:
         problems = subset(read_records("data/problems/test.jsonl", Problem), section.problems)
         grades = {policy: read_records(f"reports/evaluate/{policy}/greedy_grades.jsonl", Grade) for policy in POLICIES}
-        judgements: list[Judgement] = []
-        policies = {}
-        for policy in (name for name in grades if name != opponent):
-            rows = judge(problems, policy, opponent, grades[policy], grades[opponent])
+        others = [policy for policy in POLICIES if policy != opponent]
+        truth = {policy: judge(problems, policy, opponent, grades[policy], grades[opponent]) for policy in others}
+        judged, policies = dict(truth), {}
+        if kind != "ground_truth":
+            read = {policy: read_records(f"reports/evaluate/{policy}/greedy.jsonl", Solution) for policy in POLICIES}
+            sides = {policy: pair_up(problems, read[policy], read[opponent]) for policy in others}
+            every = [one for policy in others for one in sides[policy]]
+            if kind == "endpoint":
+                rows = ask(every, params.judge.endpoint, environment, run)
+            else:
+                rows = score(every, params.prompts, params.verification, params.seed, environment)
+            judged = {policy: rows[at * len(problems) :][: len(problems)] for at, policy in enumerate(others)}
+        for policy, rows in judged.items():
             policies[policy] = win_rates(problems, rows, section, params.seed)
-            judgements += rows
-        metrics = {"opponent": opponent, "policies": policies}
-        write_records("reports/judge/judgements.jsonl", judgements)
-        write_json("reports/judge/metrics.json", metrics)
+            if kind != "ground_truth":
+                lengths = {one.problem.id: (len(one.ours.text), len(one.theirs.text)) for one in sides[policy]}
+                policies[policy]["judging"] = judge_metrics(
+                    problems, rows, truth[policy], lengths, section, params.seed
+                )  # fmt: skip
+        write_records("reports/judge/judgements.jsonl", [row for rows in judged.values() for row in rows])
+        write_json("reports/judge/metrics.json", {"opponent": opponent, "judge": kind, "policies": policies})
         run.log_metrics(scalars(policies))
+
+
+def ask(sides: Sequence[Sides], section: EndpointJudge, environment: Environment, run: Run) -> list[Judgement]:
+    """By a model behind an API. What it cost goes to the run: it depends on what the cache had."""
+    from proofline.endpoint import Endpoint
+    from proofline.judging.endpoint import REMEDY, judge_by_endpoint
+
+    endpoint = Endpoint.of(environment, environment.judge_url, REMEDY)
+    doing(drawing(2 * sum(not one.identical for one in sides)))
+    judgements = judge_by_endpoint(endpoint, sides, section)
+    run.log_metrics(endpoint.spent.metrics(environment))
+    return judgements
+
+
+def score(
+    sides: Sequence[Sides], prompts: Prompts, section: Verification, seed: int, environment: Environment
+) -> list[Judgement]:
+    """By the trained verifier."""
+    from proofline.judging.genrm import judge_by_genrm
+    from proofline.sampling.policy import decoded_by, shard_size
+    from proofline.verification import verify
+
+    folder, rows = GENRM.absolute(), environment.sampling_rows
+    scoring = partial(verify, folder, prompts=prompts, section=section, run_seed=seed, rows=rows)
+    size = shard_size(section.num_chains, rows)
+
+    def score_all(candidates: Sequence[tuple[Problem, Solution, str]]) -> list:
+        return list(
+            spread(scoring, candidates, environment, shard_size=size, each=decoded_by(folder), draws=section.num_chains)
+        )
+
+    return judge_by_genrm(score_all, sides, f"genrm {weights_hash(folder)}")
 
 
 if __name__ == "__main__":

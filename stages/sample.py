@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import partial
 from pathlib import Path
 
 import _checkout  # noqa: F401 - before the package
@@ -23,19 +22,17 @@ def main(policy: str) -> None:
     section = params.sampling
     sections = {"sampling": section, "prompts": params.prompts, "seed": params.seed}
     with track("sample", sections=sections, policy=policy) as run:
-        from proofline.sampling.policy import decoded_by, sample_solutions, shard_size
+        from proofline.sampling.served import drawing_by
 
         problems = subset(read_records("data/problems/train.jsonl", Problem), section.problems)
         decoding = Decoding(temperature=section.temperature, top_p=section.top_p, max_new_tokens=section.max_new_tokens)
-        folder = Path("models", policy).absolute()
-        sample = partial(
-            sample_solutions, folder, policy,
+        draw = drawing_by(
+            environment, Path("models", policy).absolute(), policy,
             prompts=params.prompts, decoding=decoding, num_samples=section.num_samples, run_seed=params.seed,
-            rows=environment.sampling_rows,
         )  # fmt: skip
         solutions = spread(
-            sample, problems, environment, shard_size=shard_size(section.num_samples, environment.sampling_rows),
-            each=decoded_by(folder), draws=section.num_samples,
+            draw.function, problems, environment, shard_size=draw.shard_size, each=draw.each,
+            draws=section.num_samples,
         )  # fmt: skip
         totals: Counter[str] = Counter()
         # Written as they come: no more than a few shards are ever held.

@@ -124,6 +124,14 @@ def test_weights_that_are_gone_are_named(repository: Path, capsys: pytest.Captur
     assert "no models here" in told(capsys, "pair", pair.id)
 
 
+def test_what_a_server_drew_is_not_drawn_again(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (first, second) = read_records("data/samples/sft.jsonl", Solution)
+    write_records("data/samples/sft.jsonl", [first.model_copy(update={"server": "vllm 0.11.0"}), second])
+    story = told(capsys, "sample", first.id)
+    assert "not drawn again: vllm 0.11.0 drew it" in story
+    assert "drawn again: identical" not in story
+
+
 @pytest.mark.parametrize("kind", ["pair", "trace", "sample"])
 def test_an_unknown_id_is_one_message(kind: str, repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", kind, "zzzz"]) == 1

@@ -167,6 +167,9 @@ def again(root: Path, problem: Problem, text: str, origin: Origin, params: Param
     if not origin.weights:
         yield f"  not drawn again: {origin.policy} names no weights"
         return
+    if origin.server:
+        yield f"  not drawn again: {origin.server} drew it, and only that could"
+        return
     here = {}
     for policy in EVALUATED:
         try:

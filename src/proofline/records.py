@@ -99,7 +99,7 @@ class Solution(Record):
     """One sampled candidate for a problem."""
 
     id: str
-    """Hash of (weights, problem, decoding, seed): what decides the text."""
+    """Hash of (weights, problem, decoding, seed, and the server if there is one): what decides the text."""
     problem_id: str
     """The problem it is a candidate for."""
     policy: str
@@ -120,6 +120,8 @@ class Solution(Record):
     """Sum of the tokens' log-probabilities (nats) at temperature 1."""
     finished: bool
     """False where the solution was cut off at `max_new_tokens`."""
+    server: str = ""
+    """Name and version of the server that drew it; empty: the project's own decoding loop, which would do so again."""
 
 
 class Grade(Record):
@@ -172,6 +174,8 @@ class Origin(Record):
     """64-bit seed of this sample."""
     num_tokens: int
     """Its length in the sampler's tokens; 0 where nobody knows it."""
+    server: str = ""
+    """As in Solution."""
     grade: Grade
     """What the grader said of it, and which solution it is."""
 
@@ -184,6 +188,7 @@ class Origin(Record):
             sample_index=solution.sample_index,
             seed=solution.seed,
             num_tokens=solution.num_tokens,
+            server=solution.server,
             grade=grade,
         )
 
@@ -274,6 +279,9 @@ class Verification(Record):
     """The chains' lengths in generated tokens."""
 
 
+Side = Literal["policy", "opponent", "tie"]
+
+
 class Judgement(Record):
     """Pairwise verdict on two policies' solutions of one problem."""
 
@@ -283,9 +291,19 @@ class Judgement(Record):
     """One of the two."""
     opponent: str
     """The other."""
-    winner: Literal["policy", "opponent", "tie"]
-    """Whose solution is better."""
+    winner: Side | None
+    """Whose solution is better; None: without a verdict, which counts for neither and is no tie."""
     reason: str
     """Why, in words."""
     judge: str
-    """Who judged."""
+    """Who judged: `ground_truth`, or a model by name or by the hash of its weights."""
+    by_order: tuple[Side | None, ...] = ()
+    """What a judge of texts said with the policy's solution shown first, and with the opponent's first."""
+    replies: tuple[str, ...] = ()
+    """Its words each time; a verifier's chains on the policy's solution, then on the opponent's."""
+    scores: tuple[float, ...] = ()
+    """A verifier's P(Yes) of the policy's and of the opponent's solution."""
+    tokens: tuple[int, ...] = ()
+    """Tokens that were read and written for it, as the server counts them."""
+    server: str = ""
+    """The model that answered, in its server's words; empty where nothing was asked of a server."""

@@ -19,13 +19,15 @@ ALLOWED = {
     "evaluation": FOUNDATION,
     "data": FOUNDATION | {"storage"},
     "base": FOUNDATION | {"data", "grading", "storage", "tracking"},
-    "sampling": FOUNDATION | {"data", "grading", "storage", "tracking"},
+    "endpoint": FOUNDATION | {"storage", "tracking"},
+    "sampling": FOUNDATION | {"data", "grading", "storage", "tracking", "endpoint"},
     "training": FOUNDATION | {"data", "grading", "storage", "tracking"},
-    "verification": FOUNDATION | {"data", "grading", "storage", "tracking", "sampling"},
+    "verification": FOUNDATION | {"data", "grading", "storage", "tracking", "endpoint", "sampling"},
+    "judging": FOUNDATION | {"data", "storage", "tracking", "endpoint", "evaluation", "sampling", "verification"},
     "serving": FOUNDATION | {"data", "storage", "sampling", "verification"},
     "registry": FOUNDATION
     | {"data", "grading", "evaluation", "storage", "tracking", "base", "sampling", "training", "verification"}
-    | {"serving"},
+    | {"serving", "endpoint"},
     "certificate": FOUNDATION | {"evaluation", "storage", "tracking", "registry", "seeds"},
     "seeds": FOUNDATION | {"evaluation", "storage", "tracking", "registry"},
     "graph": set(),
@@ -43,7 +45,8 @@ DOORS = {
     "deepspeed": {"launch"},
     "transformer_engine": {"proofline.training.precision"},
     "math_verify": {"grading"},
-    "openai": {"proofline.verification.teacher"},
+    "openai": {"endpoint"},
+    "httpx2": {"endpoint"},
     "matplotlib": {"evaluation", "graph"},
     "torch": {"base", "sampling", "training", "verification", "registry", "launch"},
 }

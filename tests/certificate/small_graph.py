@@ -2,7 +2,8 @@
 evaluations, a report. Real git, DVC and MLflow; weights are a few numbers.
 
 The processor is a variable: `ROUNDING` shifts the trained weights in their last digits and the measured values with
-them; `LUCK` names problems whose answer the trained policy then gives otherwise, as another training would.
+them; `LUCK` names problems whose answer the trained policy then gives otherwise, as another training would. `SERVER` is
+who drew the solutions, in place of the stage itself.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ if stage == "evaluate":
     rows(f"{folder}/greedy.jsonl", [
         {"id": f"{weights}-{i}", "problem_id": f"synthetic-{i}", "policy": policy, "weights": weights,
          "decoding": {"temperature": 0.0, "top_p": 1.0, "max_new_tokens": 8}, "sample_index": 0, "seed": i,
-         "text": "right" if one else "wrong", "num_tokens": 3, "logprob": -1.5 - i + shift / 10, "finished": True}
+         "text": "right" if one else "wrong", "num_tokens": 3, "logprob": -1.5 - i + shift / 10, "finished": True,
+         "server": os.environ.get("SERVER", "")}
         for i, one in enumerate(right)])
     rows(f"{folder}/greedy_grades.jsonl", [
         {"solution_id": f"{weights}-{i}", "problem_id": f"synthetic-{i}", "verdict": "correct" if one else "wrong",

@@ -75,3 +75,11 @@ def test_the_root_is_dvcs_word_or_the_folder_with_the_graph(tmp_path: Path, monk
     assert repository_root() == tmp_path
     monkeypatch.setenv("DVC_ROOT", "/elsewhere")
     assert repository_root() == Path("/elsewhere")
+
+
+@pytest.mark.parametrize("name", ["{name}", "{}", "{policy"])
+def test_a_served_models_name_holds_what_is_known(name: str, tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentSettingsError, match=r"PROOFLINE_SAMPLING_MODEL: .* hold \{policy\} and \{weights\}"):
+        load_environment({"PROOFLINE_SAMPLING_MODEL": name}, tmp_path)
+    assert load_environment({"PROOFLINE_SAMPLING_MODEL": "mine"}, tmp_path).sampling_model == "mine"
+    assert load_environment({}, tmp_path).endpoint_cache == str(tmp_path / ".endpoint")

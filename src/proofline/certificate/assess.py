@@ -64,7 +64,9 @@ def assess(commit: Commit, folder: Path, store: Store, *, everything: bool = Tru
     reproduced = {out: describe_out(folder, out) for out in outs}
     comparisons = {out: _compare(lock, again, out, committed[out], reproduced[out]) for out in outs}
     training = trainings(lock, reproduced)
-    sides = _headlines(lock, training, committed, reproduced)
+    served = {out for out in outs if _served(committed[out].files) or _served(reproduced[out])}
+    asking = {name for name, stage in lock.stages.items() if not served.isdisjoint(stage.outs)}
+    sides = _headlines(lock, training | asking, committed, reproduced)
     grades, published = _grades(sides[0], committed, folder)
     tests = compare_metrics(*sides, known_reruns(commit, lock), grades)
     by_stage: dict[str, list[MetricTest]] = defaultdict(list)
@@ -78,12 +80,17 @@ def assess(commit: Commit, folder: Path, store: Store, *, everything: bool = Tru
         lock=lock,
         reproduced_lock=again,
         faults=list(dict.fromkeys(faults)),
-        verdicts=Classifier(lock, comparisons, training, by_stage).classify(),
+        verdicts=Classifier(lock, comparisons, training, by_stage, served).classify(),
         committed=committed,
         reproduced=reproduced,
         tests=tests,
         distances=_distances(folder, committed),
     )
+
+
+def _served(files: Mapping[str, Entry]) -> bool:
+    """Did a server write some of these rows?"""
+    return any(entry.rows is not None and entry.rows.served for entry in files.values())
 
 
 def _compare(lock: Lock, again: Lock, out: str, committed: Committed, reproduced: Entries) -> Comparison:
@@ -96,15 +103,15 @@ def _compare(lock: Lock, again: Lock, out: str, committed: Committed, reproduced
 
 
 def _headlines(
-    lock: Lock, training: set[str], committed: Mapping[str, Committed], reproduced: Mapping[str, Entries]
+    lock: Lock, moving: set[str], committed: Mapping[str, Committed], reproduced: Mapping[str, Entries]
 ) -> tuple[dict[str, Measured], dict[str, Measured]]:
-    """The headline metrics that a training can move, of both sides."""
+    """The headline metrics that a training or a server can move, of both sides."""
     here = {path: entry for one in committed.values() for path, entry in one.files.items()}
     there = {path: entry for files in reproduced.values() for path, entry in files.items()}
 
     def moved(files: Entries) -> dict[str, Measured]:
         measured = headline_metrics(lock, files)
-        return {name: one for name, one in measured.items() if lock.upstream(one.stage) & training}
+        return {name: one for name, one in measured.items() if lock.upstream(one.stage) & moving}
 
     return moved(here), moved(there)
 

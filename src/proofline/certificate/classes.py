@@ -6,7 +6,9 @@ does not, or it is a training, whose weights rounding changes in every bit. From
 - weights that differ are judged by what they do: the worst class among the outs of the evaluation that reads them;
 - rows and numbers that differ are equivalent where the headline metrics are that depend on them; an evaluation's
   numbers only where its rows differ too;
-- a text or picture takes the worst class of what it was made of.
+- a text or picture takes the worst class of what it was made of;
+- rows that a server wrote are a training's equal: the stage that asked it may get others the next time. They are
+  equivalent at best, though not one byte differs: that they came out again was luck, or the server's own affair.
 
 A training is a stage that writes weights and reads what another stage wrote: the base, which reads nothing, is none.
 """
@@ -21,6 +23,7 @@ from proofline.certificate.equivalence import MetricTest
 from proofline.certificate.lock import Lock, Stage, read_outs
 from proofline.certificate.manifest import WEIGHTS, Entry
 
+SERVED = "the same, but a server wrote it: nothing promises that it does so again"
 Outs = Mapping[str, Comparison]
 
 
@@ -51,6 +54,8 @@ class Classifier:
     trainings: set[str]
     evaluations: Mapping[str, Sequence[MetricTest]]
     """The headline tests of each stage that has some."""
+    served: set[str] = field(default_factory=set)
+    """Outs with rows that a server wrote, in the commit or now."""
     verdicts: dict[str, Verdict] = field(default_factory=dict)
 
     def classify(self) -> dict[str, Verdict]:
@@ -61,6 +66,8 @@ class Classifier:
                 comparison = self.comparisons[out]
                 if comparison.known is not None:
                     judged = self._known(stage, comparison)
+                    if out in self.served and judged[0] < Class.EQUIVALENT:
+                        judged = Class.EQUIVALENT, SERVED
                 elif stage.name in self.trainings:
                     later.append((stage, out))
                     continue
@@ -84,8 +91,13 @@ class Classifier:
         return out not in self.verdicts if known is None else known > Class.SAME
 
     def _excused(self, stage: Stage) -> bool:
-        return stage.name in self.trainings or any(
-            self._moved(out) or self.verdicts[out].rank > Class.SAME for out in self._inputs(stage)
+        return (
+            stage.name in self.trainings
+            or not self.served.isdisjoint(stage.outs)
+            or any(
+                self._moved(out) or (self.verdicts[out].rank > Class.SAME and out not in self.served)
+                for out in self._inputs(stage)
+            )
         )
 
     def _known(self, stage: Stage, comparison: Comparison) -> tuple[Class, str]:

@@ -42,6 +42,8 @@ class Rows(BaseModel):
     """Base64 of one digest a row."""
     measured: dict[str, str]
     """Base64 of little-endian 32-bit floats, row after row, by field."""
+    served: bool = False
+    """Did a server write some of them? Nothing promises that it does so again."""
 
     @property
     def digests(self) -> np.ndarray:
@@ -69,9 +71,10 @@ def kind_of(row: dict[str, Any]) -> type[Record] | None:
 
 def summarise(lines: Iterable[str]) -> Rows:
     """Digests and measured values of JSON Lines."""
-    digests, measured, kind = bytearray(), dict[str, list[float]](), None
+    digests, measured, kind, served = bytearray(), dict[str, list[float]](), None, False
     for line in lines:
         row = json.loads(line)
+        served = served or _served(row)
         kind = kind_of(row) if isinstance(row, dict) else None
         if kind is not None:
             for name in measured_fields(kind):
@@ -87,7 +90,13 @@ def summarise(lines: Iterable[str]) -> Rows:
         kind=kind and kind.__name__,
         decisions=_base64(bytes(digests)),
         measured=packed,
+        served=served,
     )
+
+
+def _served(row: Any) -> bool:
+    """A solution or judgement names the server that wrote it; a trace, that its chain is a teacher's."""
+    return isinstance(row, dict) and (bool(row.get("server")) or row.get("origin") == "endpoint")
 
 
 def _underived(value: Any) -> Any:

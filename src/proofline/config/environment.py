@@ -39,7 +39,28 @@ class Environment(BaseModel):
     data_root: str = "data/raw"
     """Folder of published data sets: a path (from the repository's root) or `gs://bucket/prefix`."""
     teacher_url: str = "http://127.0.0.1:8000/v1"
-    """OpenAI-compatible API that the trace source `endpoint` asks; its key is OPENAI_API_KEY, where it wants one."""
+    """OpenAI-compatible API that the trace source `endpoint` asks. OPENAI_API_KEY is the key of all endpoints."""
+    judge_url: str = "https://api.openai.com/v1"
+    """The one that the judge `endpoint` asks."""
+    sampling_url: str | None = None
+    """The one that draws solutions in place of this machine (vLLM, SGLang); unset: the project's own decoding loop."""
+    sampling_model: str = "{policy}-{weights}"
+    """Name of a policy there. With the hash of its weights in it the server states which weights it serves; without
+    `{weights}` they are what you say."""
+    sampling_server: str | None = None
+    """Name and version of that server; unset: what it says of itself."""
+    endpoint_requests: Count = 16
+    """Requests to an endpoint at once."""
+    endpoint_attempts: Count = 6
+    """How often a question is asked while the failure may pass."""
+    endpoint_timeout_seconds: Annotated[float, Field(gt=0.0)] = 300.0
+    """For one whole answer."""
+    endpoint_cache: str = ".endpoint"
+    """Folder of the answers (a path from the repository's root): one that is there is not asked for again."""
+    endpoint_price_prompt: Annotated[float, Field(ge=0.0)] | None = None
+    """US dollars for a million tokens of prompts; with the next one, a run says what its answers cost."""
+    endpoint_price_completion: Annotated[float, Field(ge=0.0)] | None = None
+    """US dollars for a million tokens of answers."""
     tracking_uri: str = "sqlite:///mlflow.db"
     """MLflow server (`http://…`) or database (`sqlite:///` and a path from the repository's root)."""
     launcher: Literal["local", "accelerate", "ray"] = "local"
@@ -79,6 +100,15 @@ class Environment(BaseModel):
         neutral = {"processes": 1, "zero_stage": 0}[str(info.field_name)]
         if value != neutral and info.data.get("launcher") == "local":
             raise ValueError(f"found {value}; launcher local is one process, set PROOFLINE_LAUNCHER=accelerate or ray")
+        return value
+
+    @field_validator("sampling_model")
+    @classmethod
+    def _can_be_filled(cls, value: str) -> str:
+        try:
+            value.format(policy="", weights="")
+        except (KeyError, IndexError, ValueError):
+            raise ValueError(f"found {value!r}; it may hold {{policy}} and {{weights}}, and no other braces") from None
         return value
 
     @property
@@ -121,8 +151,8 @@ def repository_root() -> Path:
 
 
 def _absolute(environment: Environment, root: Path) -> dict[str, str]:
-    """The two settings that may be relative paths, from the root on: a working directory must not move them."""
-    absolute = {}
+    """The settings that may be relative paths, from the root on: a working directory must not move them."""
+    absolute = {"endpoint_cache": str(root / Path(environment.endpoint_cache).expanduser())}
     if "://" not in environment.data_root:
         absolute["data_root"] = str(root / Path(environment.data_root).expanduser())
     scheme, separator, database = environment.tracking_uri.partition("sqlite:///")

@@ -292,12 +292,25 @@ class Verification(Section):
         return self
 
 
+class EndpointJudge(Section):
+    """How the judge `endpoint` is asked; where it is says the environment ($PROOFLINE_JUDGE_URL)."""
+
+    model: str
+    """Its name there: a dated one, if the provider has dates, since what a bare name stands for changes."""
+    temperature: Annotated[float, Field(ge=0.0, le=5.0)]
+    max_new_tokens: Count
+    """A reply that is cut off has no verdict."""
+
+
 class Judge(Section):
     """Win rates against an opponent."""
 
     opponent: Policy
-    kind: Literal["ground_truth"]
-    """`ground_truth`: the one right answer wins, both right or both wrong tie. Needs no network."""
+    kind: Literal["ground_truth", "endpoint", "genrm"]
+    """`ground_truth`: the one right answer wins, both right or both wrong tie; needs no network. `endpoint`: a strong
+    model reads both solutions and the reference, in both orders. `genrm`: the larger P(Yes), as `verification` asks."""
+    endpoint: EndpointJudge
+    """Read by `endpoint`."""
 
 
 class Params(Section):

@@ -66,10 +66,11 @@ class Operation(NamedTuple):
 
 def recompute(equation: Equation) -> tuple[str, bool]:
     """`4*4=16, 40+16: 66 55 match`: each operation but the last with its value, and the test of the last."""
-    *before, last = operations(equation.left) or [None]
-    written = [f"{one}={show(one.value)}" for one in before if one is not None and one.value is not None]
-    if last is None or last.value is None:
+    done = operations(equation.left)
+    written = [f"{one}={show(value)}" for one in done[:-1] if (value := one.value) is not None]
+    if not done or done[-1].value is None:
         return ", ".join([*written, "undefined"]), False
+    last = done[-1]
     # A decimal may be rounded: what is true as it is written is compared as it is written.
     rounded = equation.holds and equation.value != equation.right
     tried, found, wanted = (str(last), equation.right, equation.right) if rounded else last.tried(equation.right)

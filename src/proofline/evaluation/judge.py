@@ -3,6 +3,7 @@
 In: grades of two policies' greedy solutions of the same problems. Out: one `Judgement` a problem, and win rates
 (wins + ties / 2) / n. Both right, or neither, is a tie. So the win rate is one half plus half the difference of
 accuracies, and its interval and p-value are those of the paired difference (`Clusters.compare_solved`).
+Win rates of judges that read solutions (`proofline.judging`) are made here too, of what they gave a verdict on.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ def judge(
 
 def win_rates(problems: Sequence[Problem], judgements: Sequence[Judgement], section: Evaluation, seed: int) -> Metrics:
     """One policy against its opponent, overall and per benchmark. `seed` decides the bootstrap's draws alone."""
+    judge_name = " and ".join(sorted({row.judge for row in judgements}))
+    judgements = [row for row in judgements if row.winner]
     of = {problem.id: problem for problem in problems}
     parts = {row.problem_id: benchmark_of(of[row.problem_id]) for row in judgements}
 
@@ -64,6 +67,7 @@ def win_rates(problems: Sequence[Problem], judgements: Sequence[Judgement], sect
         }
 
     return {
+        "judge": judge_name,
         "overall": measure(judgements),
         "benchmarks": {
             name: measure([row for row in judgements if parts[row.problem_id] == name])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from proofline.config.schema import ABLATION
 from proofline.evaluation.claims import DASH, confidence_words, is_shown, p_words, percent, points, training_claims
+from proofline.evaluation.judge_tables import judge_section, judge_words
 from proofline.evaluation.markdown import share, table
 from proofline.evaluation.metrics import Metrics, estimate
 from proofline.evaluation.statistics import Paired
@@ -25,9 +26,9 @@ NOTES = """\
   What "would have been shown with 80% power" is said of this test at the {error} level, before adjustment.
 - {ablation} is GenRM's ablation: the same steps over the same rows, but no loss on the traces.
   What right solutions do to the policy and what traces do add up to what the GenRM stage does.
-- Won / lost / tied: problems that the policy alone, {opponent} alone, and both or neither answer rightly (greedy). The
-  judge is the reference answer, so the win rate, (won + tied / 2) / n, is one half plus half the difference of
-  accuracies: it has no column, and stands in `metrics.json`.
+- Won / lost / tied: greedy answers against {opponent}'s on the same problem, judged by {judge}. By the reference answer
+  the win rate, (won + tied / 2) / n, is one half plus half the difference of accuracies: it has no column, and stands
+  in `metrics.json`.
 - pass@1 is the mean accuracy of single samples, maj@k the majority vote, pass@k the chance that any of k is right, all
   over every subset of the samples; ties are shared. "Unparsed": no answer could be read. "Cut off": the token limit.
 - The oracle picks a right sample wherever there is one. A candidate without a verdict ranks last.
@@ -47,6 +48,7 @@ def results_markdown(study: Study) -> str:
         "## Policies",
         _accuracy_table(study),
         "![Accuracy of each policy](plots/accuracy.png)",
+        *judge_section(study),
         "How much of that is the way of writing? Greedy solutions that show their steps (more than one equation):",
         _steps_table(study),
         f"What each step changed, in percentage points on the same problems. {study.comparisons} comparisons over all "
@@ -70,6 +72,7 @@ def results_markdown(study: Study) -> str:
         NOTES.format(
             level=confidence_words(study.confidence),
             opponent=TITLES[study.opponent],
+            judge=judge_words(study),
             ablation=TITLES[ABLATION],
             clusters=study.part("base")["clusters"],
             comparisons=study.comparisons,
