@@ -25,7 +25,7 @@ from proofline.evaluation.item_links import PageError, cell_links
 from proofline.evaluation.items import Items, candidates, gather_items
 from proofline.evaluation.page import Ledger, report_page
 from proofline.evaluation.page_body import page_body
-from proofline.evaluation.page_data import as_json
+from proofline.evaluation.page_data import as_json, page_data
 from proofline.evaluation.results import results_markdown
 from proofline.evaluation.study import TITLES, Study
 
@@ -182,6 +182,16 @@ def test_seeds_survive_javascript(small: Invented, whole: Study) -> None:
         policy: [row.model_copy(update={"seed": 2**63 + 1}) for row in rows] for policy, rows in small.greedy.items()
     }
     assert f'"{2**63 + 1}"' in page_of(replace(small, greedy=seeds), whole)
+
+
+def test_chains_that_are_too_long_for_a_page_are_left_out_and_nothing_else(small: Invented, whole: Study) -> None:
+    rows = [one.model_copy(update={"chains": (f"chain of {one.solution_id}", "")}) for one in small.verifications]
+    items = items_of(replace(small, verifications=rows))
+    longest, short = (json.loads(page_data(items, whole, most)) for most in (100_000, 100))
+    assert {f"chain of {one.id}" for one in small.samples["dpo"]} <= set(longest["texts"])
+    assert not any("chain of" in text for text in short["texts"])
+    scores = [[[row[:2] + row[-2:-1] for row in item["c"]] for item in data["items"]] for data in (longest, short)]
+    assert scores[0] == scores[1]
 
 
 def linked_cells(page: str) -> list[tuple[str, str, str, str]]:

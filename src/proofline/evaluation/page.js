@@ -99,7 +99,9 @@
       const verdict = pYes === null ? "no verdict" : `P(Yes) ${pYes}, ${row[0] & ACCEPTED ? "accepted" : "rejected"}`;
       const chains = element("details", "", element("summary", "",
         `${title("genrm")} (weights ${data.weights.genrm}): ${verdict}; first of ${data.chains} chains`));
-      chains.append(element("pre", "", text(chain)));
+      chains.append(text(chain)
+        ? element("pre", "", text(chain))
+        : element("p", "said", "Not in this page: see reports/verify/verifications.jsonl."));
       one.append(chains);
       inside.append(one);
     });

@@ -5,7 +5,8 @@ by position; seeds are texts, because JavaScript's numbers hold 53 bits. A row i
 
     [flags, solution id, seed, text, verdict, reason, grader, second verdict, its reason, its grader]
 
-with flags 1 right, 2 shows its steps, 4 accepted, 8 cut off; of a candidate also P(Yes) and its first chain.
+with flags 1 right, 2 shows its steps, 4 accepted, 8 cut off; of a candidate also P(Yes) and its first chain. Where
+all first chains together are too long for a page that opens at once, they are left out.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from proofline.evaluation.study import TITLES, Study
 from proofline.evaluation.tally import benchmark_of, benchmark_title
 from proofline.records import Decoding
 
+MAX_CHAINS = 8_000_000
+"""Characters of different first chains; the embedded default has half a million."""
 ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 
 
@@ -33,10 +36,12 @@ class Texts:
         return self.positions.setdefault(text or "", len(self.positions))
 
 
-def page_data(items: Items, study: Study) -> str:
+def page_data(items: Items, study: Study, max_chains: int = MAX_CHAINS) -> str:
     """The whole of it; the same items give the same text."""
     texts = Texts()
-    rows = [_item(item, items, texts) for item in items.rows]
+    chains = {_first_chain(one) for item in items.rows for one in item.candidates}
+    with_chains = sum(map(len, chains)) <= max_chains
+    rows = [_item(item, with_chains, texts) for item in items.rows]
     content = {
         "policies": list(TITLES),
         "titles": TITLES,
@@ -59,13 +64,13 @@ def as_json(content: Mapping[str, Any]) -> str:
     return text.translate(ESCAPES)
 
 
-def _item(item: Item, items: Items, texts: Texts) -> dict[str, Any]:
+def _item(item: Item, with_chains: bool, texts: Texts) -> dict[str, Any]:
     return {
         "b": benchmark_of(item.problem),
         "g": [_row(item.greedy[policy], texts) for policy in TITLES],
         "r": [item.right_samples[policy] for policy in TITLES],
         "k": None if math.isnan(item.picked) else round(item.picked, 4),
-        "c": [_candidate(one, texts) for one in item.candidates],
+        "c": [_candidate(one, with_chains, texts) for one in item.candidates],
     }
 
 
@@ -77,9 +82,13 @@ def _row(one: Graded, texts: Texts) -> list[Any]:
     return [flags, solution.id, *(texts[text] for text in (str(solution.seed), solution.text, *said))]
 
 
-def _candidate(one: Candidate, texts: Texts) -> list[Any]:
+def _candidate(one: Candidate, with_chains: bool, texts: Texts) -> list[Any]:
     p_yes = None if math.isnan(one.verification.p_yes) else round(one.verification.p_yes, 4)
-    return [*_row(one, texts), p_yes, texts[next(iter(one.verification.chains), "")]]
+    return [*_row(one, texts), p_yes, texts[_first_chain(one) if with_chains else ""]]
+
+
+def _first_chain(one: Candidate) -> str:
+    return next(iter(one.verification.chains), "")
 
 
 def _decoding(one: Graded | None) -> str:
