@@ -126,7 +126,12 @@
     for (const field of form.elements) {
       if (field.name) field.value = formValue(field, query);
     }
-    if (location.hash.startsWith("#items?")) document.getElementById("items").scrollIntoView();
+    if (location.hash.startsWith("#items?") && !form.contains(document.activeElement)) {
+      const heading = document.getElementById("items");
+      heading.tabIndex = -1; // whoever came by a link goes on from here, by keyboard too
+      heading.focus();
+      heading.scrollIntoView();
+    }
     const named = boxes.find((box) => `#${box.id}` === location.hash);
     if (named) {
       named.open = true;
