@@ -91,7 +91,7 @@ def invent(num_problems: int = 120, num_samples: int = 8, sources: tuple[str, ..
             [(study.greedy, study.greedy_grades), (study.samples, study.sample_grades)], rows, strict=True
         ):
             solutions[policy], grades[policy] = [s for s, _ in part], [g for _, g in part]
-    for grade in study.sample_grades["dpo"]:
+    for at, grade in enumerate(study.sample_grades["dpo"]):
         logits = (1.2 if grade.verdict == "correct" else -0.8) + rng.normal(0, 1.4) + rng.normal(0, 1.5, 4)
         chains = np.full(4, np.nan) if rng.random() < 0.01 else 1 / (1 + np.exp(-2 * logits))
         study.verifications.append(
@@ -101,7 +101,9 @@ def invent(num_problems: int = 120, num_samples: int = 8, sources: tuple[str, ..
                 tokens_per_chain=(60, 50, 70, 60),
             )
         )  # fmt: skip
-        study.appearances[grade.solution_id] = appearance(grade.verdict == "correct", rng)
+        looks = study.appearances[grade.solution_id] = appearance(grade.verdict == "correct", rng)
+        sample = study.samples["dpo"][at]
+        study.samples["dpo"][at] = sample.model_copy(update={"text": "1+1=2\n" * looks.equations + sample.text})
     return study
 
 
@@ -132,22 +134,24 @@ def evaluation_section(num_samples: int) -> Evaluation:
 
 def composed(study: Invented) -> Study:
     """The study as the report stage composes it, through JSON as between stages."""
-    results = {}
-    for policy in ABILITY:
-        metrics = evaluate_policy(
-            study.problems, study.greedy[policy], study.greedy_grades[policy], study.samples[policy],
-            study.sample_grades[policy], study.section, 0,
-        )  # fmt: skip
-        rows = judge(study.problems, policy, "base", study.greedy_grades[policy], study.greedy_grades["base"])
-        rates = None if policy in ("base", ABLATION) else win_rates(study.problems, rows, study.section, seed=0)
-        results[policy] = PolicyResults(
-            through_json(metrics),
-            study.greedy_grades[policy],
-            study.worked(policy),
-            study.sample_grades[policy],
-            through_json(rates),
-        )
+    results = {policy: policy_results(study, policy) for policy in ABILITY}
     return compose(study.problems, results, through_json(study.verifier()), "dpo", "base", study.section, 0)
+
+
+def policy_results(study: Invented, policy: str) -> PolicyResults:
+    metrics = evaluate_policy(
+        study.problems, study.greedy[policy], study.greedy_grades[policy], study.samples[policy],
+        study.sample_grades[policy], study.section, 0,
+    )  # fmt: skip
+    rows = judge(study.problems, policy, "base", study.greedy_grades[policy], study.greedy_grades["base"])
+    rates = None if policy in ("base", ABLATION) else win_rates(study.problems, rows, study.section, seed=0)
+    return PolicyResults(
+        through_json(metrics),
+        study.greedy_grades[policy],
+        study.worked(policy),
+        study.sample_grades[policy],
+        through_json(rates),
+    )
 
 
 def through_json(value: Any) -> Any:
@@ -172,4 +176,5 @@ def write_study(study: Invented, root: Path, params: Path) -> None:
         for name, rows in zip(("greedy", "greedy_grades", "samples", "sample_grades"), results, strict=True):
             write_records(folder / f"{name}.jsonl", rows)
         write_json(folder / "metrics.json", evaluate_policy(study.problems, *results, study.section, 0))
+    write_records(root / "reports/verify/verifications.jsonl", study.verifications)
     write_json(root / "reports/verify/metrics.json", study.verifier())

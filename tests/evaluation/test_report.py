@@ -57,6 +57,9 @@ def test_all_outs_are_there(reported: Path) -> None:
     linked = set(re.findall(r"\(plots/([\w.]+)\)", (reports / "results.md").read_text()))
     assert linked == pictures
     assert all((reports / "plots" / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
+    page = (reports / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == len(pictures)
+    assert page.count("<details id=") == 120
     judgements = read_records(reports / "judge/judgements.jsonl", Judgement)
     assert len(judgements) == 3 * 120
     assert {row.opponent for row in judgements} == {"base"}
