@@ -80,10 +80,6 @@ class Clusters:
             smallest_difference(won + lost, trials, degrees, 1 - self.confidence),
         )
 
-    def compare_solved(self, first: ArrayLike, second: ArrayLike) -> Paired:
-        """`compare`, of right and wrong results."""
-        return self.compare(first, second)
-
     def weights(self) -> Iterator[Ints]:
         """How often each problem is in a bootstrap's draw of clusters, (problems,), draw after draw."""
         draws = resampled(self.count, self._resamples, self._seed)

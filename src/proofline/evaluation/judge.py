@@ -2,7 +2,7 @@
 
 In: grades of two policies' greedy solutions of the same problems. Out: one `Judgement` a problem, and win rates
 (wins + ties / 2) / n. Both right, or neither, is a tie. So the win rate is one half plus half the difference of
-accuracies, and its interval and p-value are those of the paired difference (`Clusters.compare_solved`).
+accuracies, and its interval and p-value are those of the paired difference (`Clusters.compare`).
 Win rates of judges that read solutions (`proofline.judging`) are made here too, of what they gave a verdict on.
 """
 
@@ -57,7 +57,7 @@ def win_rates(problems: Sequence[Problem], judgements: Sequence[Judgement], sect
 
     def measure(rows: Sequence[Judgement]) -> Metrics:
         won, lost = (np.array([row.winner == side for row in rows], bool) for side in ("policy", "opponent"))
-        paired = Clusters.of([of[row.problem_id] for row in rows], section, seed).compare_solved(won, lost)
+        paired = Clusters.of([of[row.problem_id] for row in rows], section, seed).compare(won, lost)
         return {
             "win_rate": paired.difference.scaled(0.5, 0.5)._asdict(),
             "p_value": paired.p_value,

@@ -68,7 +68,7 @@ def _was_judged(row: Judgement) -> bool:
 
 def _agreement(pairs: Sequence[tuple[Judgement, Judgement]], over: _Over) -> Metrics:
     same = np.array([row.winner == right.winner for row, right in pairs], bool)
-    return {**over([row for row, _ in pairs]).solved(same)._asdict(), "problems": len(pairs)}
+    return {**over([row for row, _ in pairs]).mean(same)._asdict(), "problems": len(pairs)}
 
 
 def _orders(rows: Sequence[Judgement], over: _Over) -> Metrics:
@@ -80,8 +80,8 @@ def _orders(rows: Sequence[Judgement], over: _Over) -> Metrics:
     first = np.array([(_sign(row.by_order[0]) - _sign(row.by_order[1])) / 2 for row in rows])
     clusters = over(rows)
     return {
-        "flip_rate": clusters.solved(flipped)._asdict(),
-        "position_bias": clusters.ratio(first, np.ones_like(first))._asdict(),
+        "flip_rate": clusters.mean(flipped)._asdict(),
+        "position_bias": clusters.compare(np.maximum(first, 0), np.maximum(-first, 0)).difference._asdict(),
     }
 
 

@@ -18,7 +18,7 @@ from scipy.special import expit
 
 from proofline.evaluation.clusters import Clusters
 from proofline.evaluation.selection import Floats
-from proofline.evaluation.statistics import NAN, Estimate, percentile
+from proofline.evaluation.statistics import NAN, Estimate
 
 PRECISION = np.diag([0.01, 1.0])
 MOST_STEPS, LARGEST_STEP, CONVERGED = 100, 2.0, 1e-9
@@ -32,7 +32,8 @@ def length_controlled(wins: Floats, difference: Floats, clusters: Clusters) -> t
     covariates = np.stack([np.ones_like(wins), np.tanh(difference / spread) if spread else np.zeros_like(wins)], axis=1)
     whole = _fit(covariates, wins, np.ones_like(wins), np.zeros(2))
     draws = [_fit(covariates, wins, weights.astype(float), whole)[0] for weights in clusters.weights()]
-    return percentile(float(expit(whole[0])), expit(draws), clusters.confidence), float(whole[1])
+    tails = (1 - clusters.confidence) / 2, (1 + clusters.confidence) / 2
+    return Estimate(float(expit(whole[0])), *map(float, np.quantile(expit(draws), tails))), float(whole[1])
 
 
 def _fit(covariates: Floats, wins: Floats, weights: Floats, start: Floats) -> Floats:

@@ -92,7 +92,7 @@ def _first_chain(one: Candidate) -> str:
 
 
 def _decoding(one: Graded | None) -> str:
-    decoding: Decoding | None = one and one.solution.decoding
-    if decoding is None:
+    if one is None:
         return ""
+    decoding = one.solution.decoding
     return f"temperature {decoding.temperature:g}, top_p {decoding.top_p:g}, at most {decoding.max_new_tokens} tokens"
