@@ -23,7 +23,7 @@ from proofline.grading import grade_all, grade_text
 from proofline.records import Decoding, Problem, Solution, Verdict
 from proofline.storage.tables import read_table
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=2)
 
 PUBLISHED = {"origin": "folder", "revision": "0" * 40, "train": None, "test": None}
 SECTION = Prepare.model_validate({
