@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +10,10 @@ from pathlib import Path
 import pytest
 
 
-def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+def made_once(request: pytest.FixtureRequest, name: str, make: Callable[[Path], object]) -> Path:
     """The folder of this name that `make(folder)` has made, in the first worker that asks; the others wait for it."""
-    room = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    room: Path = request.getfixturevalue("tmp_path_factory").getbasetemp()
+    if hasattr(request.config, "workerinput"):
         room = room.parent
     folder, whole = room / name, room / f"{name}.whole"
     with open(room / f"{name}.lock", "w") as lock:

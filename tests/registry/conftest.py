@@ -33,7 +33,7 @@ def named(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> SmallRepository:
+def trained(request: pytest.FixtureRequest) -> SmallRepository:
     """A repository after its first `dvc repro`, committed. Not to be changed: take `repository`."""
 
     def make(folder: Path) -> None:
@@ -41,7 +41,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
         made.run("dvc", "repro")
         commit(made, "first results")
 
-    return SmallRepository(made_once(tmp_path_factory, "trained", make) / "repository")
+    return SmallRepository(made_once(request, "trained", make) / "repository")
 
 
 @pytest.fixture

@@ -42,9 +42,9 @@ stages:
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+def reproduced(request: pytest.FixtureRequest) -> Repository:
     """The repository after its first `dvc repro`, on a store that did not exist. Not to be changed: take a copy."""
-    root = made_once(tmp_path_factory, "reproduced-tracking", reproduce)
+    root = made_once(request, "reproduced-tracking", reproduce)
     return Repository(root, f"sqlite:///{root}/mlflow.db")
 
 
