@@ -23,6 +23,8 @@ if Path.cwd().resolve() != ROOT:
 sys.path.insert(0, SOURCE)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
 
-from proofline.config.failures import tell  # noqa: E402 - of this checkout
+from proofline.config.collector import collect_seldom  # noqa: E402 - of this checkout
+from proofline.config.failures import tell  # noqa: E402
 
+collect_seldom()
 sys.excepthook = tell

@@ -23,10 +23,12 @@ for name in [name for name in os.environ if name.startswith(SETTINGS)]:
 os.environ["GIT_CONFIG_GLOBAL"] = os.devnull
 
 # Before anything imports PyTorch: the same arithmetic in this process as in those that stages start.
+from proofline.config.collector import collect_seldom  # noqa: E402
 from proofline.config.environment import Environment, all_cores  # noqa: E402
 from proofline.launch.instructions import settle  # noqa: E402
 
 settle(Environment())
+collect_seldom()
 
 # On a busy machine an example takes as long as it takes: that says nothing about the code.
 settings.register_profile("proofline", deadline=None)
@@ -39,9 +41,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests first: at the end the short ones fill up what the workers have left."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """The longest files first: at the end the short ones fill up what the workers have left."""
+    minutes: dict[Path, float] = {}
+    for item in items:
+        if slow := item.get_closest_marker("slow"):
+            minutes[item.path] = max(minutes.get(item.path, 0.0), slow.kwargs.get("minutes", 1.0))
+    items.sort(key=lambda item: -minutes.get(item.path, 0.0))
 
 
 @pytest.fixture(scope="session", autouse=True)

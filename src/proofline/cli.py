@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from proofline.certificate.commands import add_certificate_commands
 from proofline.config.checkout import run_in_own_checkout
+from proofline.config.collector import collect_seldom
 from proofline.config.failures import explained
 from proofline.config.schema import TRAINED
 from proofline.explain import add_explain_command
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's error is one message on stderr and exit status 1."""
     if arguments is None:
         run_in_own_checkout("proofline.cli")
+        collect_seldom()
     options = build_parser().parse_args(arguments)
     try:
         options.run(options)

@@ -28,7 +28,7 @@ from proofline.storage.weights import weights_hash
 from proofline.tracking import NullRun
 from proofline.training.execution import Execution
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=4)
 
 HERE = Path(__file__).parent
 FUNCTIONS = os.pathsep.join([str(HERE), str(HERE.parent / "training"), os.environ.get("PYTHONPATH", "")])
@@ -63,10 +63,10 @@ def settings(nodes: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def undisturbed(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The SFT weights that two gloo processes train without Ray."""
+    """The SFT weights that one process trains, which are those of two without Ray (`test_checkpoints`)."""
     out_dir = tmp_path_factory.mktemp("undisturbed")
     train = partial(train_all, ["sft"], tiny_policy, out_dir, Execution(threads=1, micro_batch=4))
-    launch(train, NullRun(), Environment(launcher="accelerate", processes=2, threads=1))
+    launch(train, NullRun(), Environment(launcher="local", threads=1))
     return out_dir / "sft"
 
 

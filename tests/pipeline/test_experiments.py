@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 
 from proofline.storage.weights import weights_hash
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow(minutes=4), pytest.mark.timeout(1800)]
 WAIT_SECONDS = 300.0  # generous: other work may hold the cores
 
 

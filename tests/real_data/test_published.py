@@ -11,7 +11,7 @@ import pytest
 from proofline.config.environment import all_cores
 from proofline.config.schema import Prepare, Traces
 from proofline.data.candidates import Candidate
-from proofline.data.critiques import FILE, read_published
+from proofline.data.critiques import FILE, Published, read_published
 from proofline.data.equations import find_equations
 from proofline.data.leaks import leak, leaked_numbers
 from proofline.data.prepare import Prepared, prepare
@@ -20,10 +20,10 @@ from proofline.data.sources import load_problems
 from proofline.data.traces import build_traces, program, published
 from proofline.data.wording import ngrams, wording
 from proofline.grading import grade_all, grade_text
-from proofline.records import Decoding, Problem, Solution, Verdict
+from proofline.records import Decoding, Grade, Problem, Solution, Verdict
 from proofline.storage.tables import read_table
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=2)
 
 PUBLISHED = {"origin": "folder", "revision": "0" * 40, "train": None, "test": None}
 SECTION = Prepare.model_validate({
@@ -41,6 +41,23 @@ def problems(data_root: str) -> list[Problem]:
 @pytest.fixture(scope="session")
 def prepared(data_root: str) -> Prepared:
     return prepare(SECTION, 0, partial(read_table, data_root))
+
+
+@pytest.fixture(scope="session")
+def gsm8k(problems: list[Problem]) -> dict[str, Problem]:
+    """Its training problems, by id."""
+    return {row.id: row for row in problems if row.split == "train" and row.source == "gsm8k"}
+
+
+@pytest.fixture(scope="session")
+def read(data_root: str, gsm8k: dict[str, Problem]) -> Published:
+    return read_published(read_table(data_root, FILE), gsm8k.values())
+
+
+@pytest.fixture(scope="session")
+def grades(read: Published, gsm8k: dict[str, Problem]) -> list[Grade]:
+    """Of the published candidates."""
+    return grade_all(read.solutions, gsm8k, workers=all_cores())
 
 
 def test_every_row_is_a_problem(problems: list[Problem]) -> None:
@@ -96,7 +113,7 @@ def test_the_equations_of_gsm8k_are_read_as_true(problems: list[Problem]) -> Non
     assert sum(any(not equation.holds for equation in equations) for equations in found) <= 31
 
 
-def test_the_published_labels_agree_with_the_grader(data_root: str, problems: list[Problem]) -> None:
+def test_the_published_labels_agree_with_the_grader(data_root: str, read: Published, grades: list[Grade]) -> None:
     """9,268 of 9,415 agree, and 74 state no single value and are labelled wrong.
 
     The other 73 were looked at one by one, and the label misread the solution: 56 right answers labelled wrong (`The
@@ -104,10 +121,7 @@ def test_the_published_labels_agree_with_the_grader(data_root: str, problems: li
     and three that state two values (`120 or 2`).
     """
     rows = list(read_table(data_root, FILE))
-    train = [row for row in problems if row.split == "train" and row.source == "gsm8k"]
-    solutions = read_published(rows, train).solutions
-    assert len(solutions) == len(rows) == 9415
-    grades = grade_all(solutions, {row.id: row for row in train}, workers=all_cores())
+    assert len(read.solutions) == len(rows) == 9415
     table: Counter[tuple[Verdict, bool]] = Counter(
         (grade.verdict, fields["is_correct"] is True) for grade, (_, fields) in zip(grades, rows, strict=True)
     )
@@ -173,22 +187,21 @@ def test_published_critiques_that_know_the_reference_are_dropped_by_class(data_r
         assert not told, (chain, told)
 
 
-def test_traces_of_published_candidates_are_balanced_and_tell_nothing(data_root: str, problems: list[Problem]) -> None:
-    train = {row.id: row for row in problems if row.split == "train" and row.source == "gsm8k"}
-    read = read_published(read_table(data_root, FILE), train.values())
-    grades = grade_all(read.solutions, train, workers=all_cores())
+def test_traces_of_published_candidates_are_balanced_and_tell_nothing(
+    gsm8k: dict[str, Problem], read: Published, grades: list[Grade]
+) -> None:
     candidates = [Candidate(row, grade) for row, grade in zip(read.solutions, grades, strict=True)]
     writing = {"attempts": 1, "temperature": 0.0, "top_p": 1.0, "max_new_tokens": 1, "teacher": ""}
     section = Traces.model_validate(
         {"sources": ["program"], "per_problem": 4, "corrupted": 0, "limit": None, "writing": writing}
     )
     writers = {"program": program, "published": published(read.critiques)}
-    traces, ledger = build_traces(train, candidates, writers, section, seed=0)
+    traces, ledger = build_traces(gsm8k, candidates, writers, section, seed=0)
     assert ledger["by_origin"]["program"] > 300
     assert ledger["label_by_layout"]["of_candidates"]["cramers_v"] > 0.2
     for key in ("problem_id", "layout"):
         labels = Counter((getattr(trace, key), trace.label) for trace in traces)
         assert all(labels[name, True] == labels[name, False] for name, _ in labels), key
     for trace in traces:
-        problem = train[trace.problem_id]
+        problem = gsm8k[trace.problem_id]
         assert leak(trace.chain.rsplit("\n", 1)[0], problem.question, trace.candidate, problem.solution) is None

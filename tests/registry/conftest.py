@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shared import made_once
 from small_repository import SmallRepository, commit, copied, make_repository
 
 from proofline.registry.store import open_registry
@@ -32,12 +33,15 @@ def named(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> SmallRepository:
+def trained(request: pytest.FixtureRequest) -> SmallRepository:
     """A repository after its first `dvc repro`, committed. Not to be changed: take `repository`."""
-    made = make_repository(tmp_path_factory.mktemp("trained") / "repository", tiny_policy)
-    made.run("dvc", "repro")
-    commit(made, "first results")
-    return made
+
+    def make(folder: Path) -> None:
+        made = make_repository(folder / "repository", request.getfixturevalue("tiny_policy"))
+        made.run("dvc", "repro")
+        commit(made, "first results")
+
+    return SmallRepository(made_once(request, "trained", make) / "repository")
 
 
 @pytest.fixture

@@ -14,12 +14,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import forked
 from checkout import EMBEDDED
 
 from proofline.tracking.relocate import follow_artifacts
@@ -29,6 +30,8 @@ REPOSITORY = Path(__file__).parents[2]
 TRAIN = """
 import shutil, sys
 from pathlib import Path
+from proofline.config.collector import collect_seldom
+collect_seldom()
 from safetensors.torch import load_file, save_file
 from proofline.config import load_params
 from proofline.registry import register
@@ -128,10 +131,15 @@ class SmallRepository:
         )  # fmt: skip
 
     def run(self, *command: str, folder: str = ".", check: bool = True) -> Done:
-        process = self.start(*command, folder=folder)
-        out, err = process.communicate(timeout=600)
-        assert not check or process.returncode == 0, out + err
-        return Done(command, process.returncode, out, err)
+        if command[0] == "proofline":
+            environment = clean_environment(self.root, **self.variables)
+            done = forked.command(command[1:], self.root / folder, environment)
+        else:
+            process = self.start(*command, folder=folder)
+            out, err = process.communicate(timeout=600)
+            done = Done(command, process.returncode, out, err)
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
 
     def registry(self, *command: str, folder: str = ".", check: bool = True) -> Done:
         return self.run("proofline", "registry", *command, folder=folder, check=check)
@@ -156,7 +164,7 @@ class SmallRepository:
 
     def loads(self, address: str) -> Done:
         """Load a version as a person would, who names the store to MLflow and sits elsewhere."""
-        program = f"import mlflow; mlflow.pyfunc.load_model({address!r})"
+        program = f"import gc; gc.disable(); import mlflow; mlflow.pyfunc.load_model({address!r})"
         environment = clean_environment(None, MLFLOW_TRACKING_URI=self.uri)
         elsewhere = self.root.parent
         return subprocess.run(
@@ -226,15 +234,7 @@ def served(command: Sequence[str], health: str, folder: Path, **variables: str) 
             start_new_session=True,
         )  # fmt: skip
     try:
-        deadline = time.monotonic() + 300
-        while True:
-            assert server.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            try:
-                urllib.request.urlopen(health, timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.2)
+        wait_for(health, lambda: server.poll() is None, log)
         yield
     finally:
         os.killpg(server.pid, signal.SIGTERM)
@@ -245,11 +245,24 @@ def served(command: Sequence[str], health: str, folder: Path, **variables: str) 
 def mlflow_server(folder: Path) -> Iterator[str]:
     """A real tracking server that hands artifacts through; its URI."""
     folder.mkdir()
-    port = free_port()
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-        "--backend-store-uri", f"sqlite:///{folder}/store.db", "--artifacts-destination", f"{folder}/artifacts",
-    ]  # fmt: skip
-    uri = f"http://127.0.0.1:{port}"
-    with served(command, f"{uri}/health", folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false"):
-        yield uri
+    port, log = free_port(), folder / "server.log"
+    server = forked.mlflow_server(folder / "store.db", folder / "artifacts", port, clean_environment(None), log)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/health", server.is_alive, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.kill()
+        server.join()
+
+
+def wait_for(health: str, alive: Callable[[], bool], log: Path) -> None:
+    """Until a server answers there."""
+    deadline = time.monotonic() + 300
+    while True:
+        assert alive(), log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        try:
+            urllib.request.urlopen(health, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.2)

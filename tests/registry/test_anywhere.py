@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from small_repository import SmallRepository, clean_environment, free_port, mlflow_server
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=2)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_repository import SmallRepository
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=2)
 
 
 @pytest.fixture

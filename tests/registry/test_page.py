@@ -10,7 +10,7 @@ import sys
 import pytest
 from small_repository import REPOSITORY, SmallRepository, clean_environment, free_port, served
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=2)
 
 PAGE = (REPOSITORY / "docs" / "registry.md").read_text(encoding="utf-8")
 

@@ -10,7 +10,7 @@ from small_repository import SmallRepository, copied
 
 from proofline.storage.weights import weights_hash
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=3)
 
 
 @pytest.fixture(scope="module", params=[[], ["--temp"]], ids=["workspace", "temp"])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 from live_repository import Repository
+from shared import made_once
 
 STAGE = """
 import json, os, sys, time
@@ -38,11 +42,23 @@ stages:
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """The repository after its first `dvc repro`, on a store that did not exist."""
-    root = tmp_path_factory.mktemp("reproduced")
+def reproduced(request: pytest.FixtureRequest) -> Repository:
+    """The repository after its first `dvc repro`, on a store that did not exist. Not to be changed: take a copy."""
+    root = made_once(request, "reproduced-tracking", reproduce)
+    return Repository(root, f"sqlite:///{root}/mlflow.db")
+
+
+@pytest.fixture
+def repository(reproduced: Repository, tmp_path: Path) -> Repository:
+    """A copy of it with its store, free to be changed."""
+    root = tmp_path / "repository"
+    shutil.copytree(reproduced.root, root, symlinks=True)
+    return Repository(root, f"sqlite:///{root}/mlflow.db")
+
+
+def reproduce(root: Path) -> None:
     repository = Repository(root, f"sqlite:///{root}/mlflow.db")
-    (root / "source").mkdir()
+    (root / "source").mkdir(parents=True)
     (root / "source" / "problems.txt").write_text("2 + 2\n")
     (root / "stage.py").write_text(STAGE)
     (root / "dvc.yaml").write_text(GRAPH)
@@ -53,4 +69,3 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     repository.run("git", "add", ".")
     repository.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "start")
     repository.run("dvc", "repro")
-    return repository

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import forked
+
 
 @dataclass
 class Repository:
@@ -22,6 +24,11 @@ class Repository:
             command, cwd=self.root, env=clean_environment(**variables), capture_output=True, text=True, check=check,
             timeout=600,
         )  # fmt: skip
+
+    def proofline(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = forked.command(command, self.root, clean_environment())
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
 
     def runs(self) -> list[Any]:
         return stored_runs(self.uri)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from forked import mlflow_server
 from live_repository import clean_environment
 
 START_SECONDS = 240  # generous: other work may hold the cores
@@ -61,14 +60,9 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        command = [
-            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
-            "--backend-store-uri", f"sqlite:///{self.folder}/server.db",
-            "--artifacts-destination", str(self.folder / "artifacts"),
-        ]  # fmt: skip
-        environment = clean_environment(MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", MLFLOW_DISABLE_TELEMETRY="true")
-        with open(self.folder / "server.log", "ab") as log:
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        log = self.folder / "server.log"
+        store, artifacts = self.folder / "server.db", self.folder / "artifacts"
+        self.process = mlflow_server(store, artifacts, self.port, clean_environment(), log)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             try:
@@ -76,7 +70,7 @@ class Server:
                 return
             except OSError:
                 time.sleep(0.2)
-        raise TimeoutError((self.folder / "server.log").read_text())
+        raise TimeoutError(log.read_text())
 
     def start_empty(self) -> None:
         """As after a lost volume: nothing of what it had."""
@@ -85,8 +79,8 @@ class Server:
         self.start()
 
     def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.kill()
+        self.process.join()
 
 
 class Gateway:

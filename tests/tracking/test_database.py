@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import forked
 import pytest
 from live_repository import clean_environment, stored_runs
 from live_server import START_SECONDS, Stage
@@ -15,7 +16,7 @@ from proofline.config.environment import load_environment
 from proofline.tracking import track
 from proofline.tracking.reach import TrackingError
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=2)
 OPEN = """
 import sys
 from pathlib import Path
@@ -86,7 +87,7 @@ def test_a_folder_of_any_ordinary_name_has_its_store_within(tmp_path: Path, name
     (run,) = stored_runs(uri)
     assert run.info.status == "FINISHED"
     assert list((root / "mlartifacts").rglob("notes"))
-    done = subprocess.run(["proofline", "runs"], cwd=root, env=clean_environment(), capture_output=True, text=True)
+    done = forked.command(["runs"], root, clean_environment())
     assert "dvc.lock is absent" in done.stderr, "nothing hangs, nothing is reproduced here"
 
 

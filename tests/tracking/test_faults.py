@@ -27,8 +27,7 @@ pytestmark = pytest.mark.slow
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("server"))
     yield server
-    if server.process.poll() is None:
-        server.kill()
+    server.kill()
 
 
 @pytest.fixture(scope="module")

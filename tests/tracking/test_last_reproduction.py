@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,14 +21,6 @@ from proofline.tracking.reproduction import Reproduction, runs_of_last_reproduct
 from proofline.tracking.ui import addresses
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def repository(reproduced: Repository, tmp_path: Path) -> Repository:
-    """A copy of the reproduced repository with its store, free to be changed."""
-    root = tmp_path / "repository"
-    shutil.copytree(reproduced.root, root, symlinks=True)
-    return Repository(root, f"sqlite:///{root}/mlflow.db")
 
 
 def last(repository: Repository) -> tuple[Any, Reproduction]:

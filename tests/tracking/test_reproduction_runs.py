@@ -77,6 +77,6 @@ def test_a_run_is_found_by_the_content_it_read(reproduced: Any) -> None:
     assert {run.info.run_name for run in found} == {"write", "count@a", "count@b"}
 
 
-def test_nothing_is_printed_where_all_goes_well(reproduced: Any) -> None:
-    forced = reproduced.run("python", "stage.py", "a", PROOFLINE_TRACKING_URI=f"sqlite:///{reproduced.root}/other.db")
+def test_nothing_is_printed_where_all_goes_well(repository: Any) -> None:
+    forced = repository.run("python", "stage.py", "a", PROOFLINE_TRACKING_URI=f"sqlite:///{repository.root}/other.db")
     assert (forced.stdout, forced.stderr) == ("", "")

@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import forked
 import pytest
 from live_repository import Repository, clean_environment, stored_runs
 from live_server import START_SECONDS, Server, Stage
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=3)
 
 
 @pytest.fixture
@@ -20,15 +21,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     (tmp_path / "server").mkdir()
     server = Server(tmp_path / "server")
     yield server
-    if server.process.poll() is None:
-        server.kill()
-
-
-@pytest.fixture
-def repository(reproduced: Repository, tmp_path: Path) -> Repository:
-    root = tmp_path / "repository"
-    shutil.copytree(reproduced.root, root, symlinks=True)
-    return Repository(root, f"sqlite:///{root}/mlflow.db")
+    server.kill()
 
 
 def leave_runs(folder: Path, server: Server, names: Sequence[str] = ("train_dpo", "train_sft")) -> None:
@@ -48,20 +41,20 @@ def leave_runs(folder: Path, server: Server, names: Sequence[str] = ("train_dpo"
 
 def test_runs_that_wait_are_counted_and_one_command_sends_them(server: Server, repository: Repository) -> None:
     leave_runs(repository.root, server)
-    listed = repository.run("proofline", "runs").stdout.splitlines()
+    listed = repository.proofline("runs").stdout.splitlines()
     assert listed[0].startswith("2 runs wait (train_dpo, train_sft) to be sent")
-    sent = repository.run("proofline", "runs", "--send")
+    sent = repository.proofline("runs", "--send")
     assert sent.stdout.splitlines()[:2] == [f"sent {name} to {server.uri}" for name in ("train_dpo", "train_sft")]
     assert [run.info.status for run in stored_runs(server.uri)] == ["FINISHED"] * 2
     assert not list((repository.root / ".tracking").iterdir())
-    assert "wait" not in repository.run("proofline", "runs").stdout
-    assert repository.run("proofline", "runs", "--send").stdout == "no run waits to be sent\n"
+    assert "wait" not in repository.proofline("runs").stdout
+    assert repository.proofline("runs", "--send").stdout == "no run waits to be sent\n"
 
 
 def test_a_store_that_is_still_lost_is_named_and_the_runs_are_kept(server: Server, repository: Repository) -> None:
     leave_runs(repository.root, server, ["train_sft"])
     server.kill()
-    done = repository.run("proofline", "runs", "--send", check=False)
+    done = repository.proofline("runs", "--send", check=False)
     assert done.returncode == 1
     assert "1 run waits (train_sft)" in done.stderr
     assert f"{server.uri} does not answer" in done.stderr
@@ -83,9 +76,7 @@ def test_a_running_stage_is_not_taken_for_one_left_behind(server: Server, tmp_pa
     running.wait_for_pause()
     assert Stage(tmp_path, server.uri, "run.id()", "train_dpo").end() == (0, "")
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
-    sent = subprocess.run(
-        ["proofline", "runs", "--send"], cwd=tmp_path, env=clean_environment(), capture_output=True, text=True
-    )
+    sent = forked.command(["runs", "--send"], tmp_path, clean_environment())
     assert sent.stdout == "no run waits to be sent\n"
     running.resume()
     assert running.end() == (0, "")
@@ -123,12 +114,12 @@ def test_a_stage_whose_run_waits_is_not_called_restored(server: Server, reposito
     server.kill()
     (repository.root / "go").touch()
     assert dvc.wait(START_SECONDS) == 0
-    listed = repository.run("proofline", "runs").stdout.splitlines()
+    listed = repository.proofline("runs").stdout.splitlines()
     assert listed[0].startswith("1 run waits (count@b)")
     assert next(line for line in listed if line.startswith("count@b")).endswith("its run waits to be sent")
     assert "restored" not in next(line for line in listed if line.startswith("count@b"))
     server.start()
-    assert repository.run("proofline", "runs", "--send").stdout.startswith("sent count@b")
+    assert repository.proofline("runs", "--send").stdout.startswith("sent count@b")
 
 
 @pytest.mark.parametrize("begun", ["in a clone", "for the first time", "after an edit"])
@@ -142,7 +133,7 @@ def test_while_a_reproduction_runs_stages_to_come_are_waiting(repository: Reposi
     if begun == "for the first time":
         (root / "dvc.lock").unlink()
     dvc = reproduce(repository)
-    listed = repository.run("proofline", "runs").stdout.splitlines()
+    listed = repository.proofline("runs").stdout.splitlines()
     (root / "go").touch()
     assert dvc.wait(START_SECONDS) == 0
     words = {line.split()[0]: line.split(maxsplit=1)[1].strip() for line in listed[:-1]}
@@ -150,7 +141,7 @@ def test_while_a_reproduction_runs_stages_to_come_are_waiting(repository: Reposi
     assert words["count@b"] == "waiting"
     assert not any("restored" in line for line in listed)
     assert listed[-1].endswith("1 running (count@a), 1 waiting (count@b)")
-    after = repository.run("proofline", "runs").stdout.splitlines()
+    after = repository.proofline("runs").stdout.splitlines()
     assert after[-1].startswith("3 stages: 3 run by the last command")
 
 
@@ -158,5 +149,5 @@ def test_what_a_cache_gave_back_stays_restored(repository: Repository) -> None:
     (repository.root / "mlflow.db").unlink()
     shutil.rmtree(repository.root / "out")
     repository.run("dvc", "repro")
-    listed = repository.run("proofline", "runs").stdout.splitlines()
+    listed = repository.proofline("runs").stdout.splitlines()
     assert [line.split(maxsplit=1)[1].strip() for line in listed[:-1]] == ["restored from a cache"] * 3

@@ -12,14 +12,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from training_rows import Recorded, train_all, training
+from training_rows import Recorded, Stopped, Stops, train_all, training
 
 from proofline.config import Environment
 from proofline.launch import launch
 from proofline.storage.lock import held
 from proofline.storage.space import DiskFullError, room_for
 from proofline.storage.weights import weights_hash
-from proofline.tracking import NullRun
 from proofline.training import resuming
 from proofline.training.checkpoints import MARKER
 from proofline.training.execution import Execution
@@ -28,20 +27,7 @@ REPOSITORY = Path(__file__).parents[2]
 FOUR_ROWS = Execution(threads=1, micro_batch=4)
 TRAININGS = ("sft", "dpo", "genrm")
 
-pytestmark = pytest.mark.slow
-
-
-class Stopped(ValueError):
-    """As a person stops a training."""
-
-
-class Stops(Recorded):
-    """Stopped at the fourth step: with a checkpoint a step, two of them lie there."""
-
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        if step == 4:
-            raise Stopped
-        super().log_metrics(metrics, step)
+pytestmark = pytest.mark.slow(minutes=2)
 
 
 def keeping(checkpoints: Path) -> Execution:
@@ -127,26 +113,6 @@ def test_where_none_is_whole_training_starts_again(
     training("sft", tiny_policy)(0, tmp_path / "sft", run, execution=keeping(checkpoints))
     assert [step for step, _ in run.curves] == [1, 2, 3, 4]
     assert weights_hash(tmp_path / "sft") == undisturbed["sft"]
-
-
-def test_what_any_of_several_processes_wrote_is_vouched_for(
-    tiny_policy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """Every process of ZeRO writes a part of the optimizer's state."""
-    settings = Environment(launcher="accelerate", processes=2, zero_stage=2, restarts=0, threads=1)
-    execution = replace(FOUR_ROWS, zero_stage=2)
-    launch(partial(train_all, ["sft"], tiny_policy, tmp_path / "undisturbed", execution), NullRun(), settings)
-
-    execution = replace(keeping(tmp_path / "checkpoints"), zero_stage=2)
-    train = partial(train_all, ["sft"], tiny_policy, tmp_path / "resumed", execution)
-    with pytest.raises(Stopped):
-        launch(train, Stops(), settings)
-    (newest,) = tmp_path.glob("checkpoints/*/*/checkpoint-3")
-    (damaged,) = newest.glob("*/*rank_1_mp_rank_00_optim_states.pt")
-    damaged.unlink()
-    launch(train, NullRun(), settings)
-    assert f"{damaged.relative_to(newest)} missing" in capfd.readouterr().err
-    assert weights_hash(tmp_path / "resumed/sft") == weights_hash(tmp_path / "undisturbed/sft")
 
 
 # Whose checkpoint it is

@@ -12,7 +12,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "tracking"))
 from live_repository import clean_environment, stored_runs
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=2)
 STAGE = """
 import os, signal, sys
 from functools import partial

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from proofline.config.collector import collect_seldom
 from proofline.config.schema import Dpo, Genrm, Prompts, Sft
 from proofline.data.synthetic import demonstrations as write_demonstrations
 from proofline.data.synthetic import generate_problems
@@ -59,6 +60,19 @@ class Recorded:
 
     def at(self, step: int) -> dict[str, float]:
         return next(metrics for logged, metrics in self.curves if logged == step)
+
+
+class Stopped(ValueError):
+    """As a person stops a training."""
+
+
+class Stops(Recorded):
+    """Stopped at the fourth step: with a checkpoint a step, two of them lie there."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        if step == 4:
+            raise Stopped
+        super().log_metrics(metrics, step)
 
 
 def some_demonstrations(count: int = 32) -> list[Demonstration]:
@@ -129,6 +143,7 @@ def train_all(
 
 
 if __name__ == "__main__":
+    collect_seldom()
     names, policy_dir, out_dir, micro_batch, checkpoints, kill_at = sys.argv[1:]
     execution = Execution(
         threads=1, micro_batch=int(micro_batch), save_steps=2, checkpoints=Path(checkpoints) if checkpoints else None

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from proofline.config.collector import collect_seldom
 from proofline.launch.probe import refuse_slow_format
 from proofline.tracking import NullRun, Run
 from proofline.tracking.progress import heartbeat
@@ -87,6 +88,7 @@ def work(job: Job) -> Any:
 
 def take_place(threads: int) -> None:
     """This process's share of its machine: CPU threads, and the GPU of its local rank."""
+    collect_seldom()
     import torch
 
     # transformers imports torchao, which warns of kernels that do not load and that nobody here asks for.

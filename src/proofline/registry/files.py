@@ -17,7 +17,8 @@ from proofline.registry.package import write_package
 from proofline.registry.store import WEIGHTS, first_line
 from proofline.storage.weights import weights_hash
 
-LOAD = "import sys, mlflow.pyfunc; mlflow.pyfunc.load_model(sys.argv[1])"
+LOAD = "import gc, os, sys; gc.disable(); import mlflow.pyfunc; mlflow.pyfunc.load_model(sys.argv[1]); os._exit(0)"
+"""Without going through all objects while they are made and at the end: 4.9 instead of 7.1 s."""
 
 
 class LostError(ValueError):

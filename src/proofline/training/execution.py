@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import os
 import sys
 from dataclasses import dataclass
@@ -55,8 +54,6 @@ AS_IT_COMES = Execution()
 
 def prepare_process(execution: Execution) -> None:
     """Settings of the process, made before the heavy imports, which they speed up."""
-    # A third of a million objects are made by the imports and stay: looking at them again and again costs 1 s of 6 s.
-    gc.set_threshold(100_000, 50, 50)
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_DISABLE", "1")
     keep_freed_memory()
