@@ -85,7 +85,8 @@ def joint(first: float, second: float = 0.0) -> Floats:
 
 
 def cases() -> Iterator[Case]:
-    for shares, alike, clusters in product([(one,) for one in SHARES] + list(PAIRS), ALIKE, CLUSTERS):
+    truths: list[tuple[float, ...]] = [*((one,) for one in SHARES), *PAIRS]
+    for shares, alike, clusters in product(truths, ALIKE, CLUSTERS):
         for answers in (1, 8):
             if len(shares) == 1 or alike in (None, 0.3):
                 yield Case(clusters, answers, alike, shares)
