@@ -27,6 +27,7 @@ ALLOWED = {
     | {"data", "grading", "evaluation", "storage", "tracking", "base", "sampling", "training", "verification"}
     | {"serving"},
     "certificate": FOUNDATION | {"evaluation", "storage", "tracking", "registry"},
+    "comparison": FOUNDATION | {"evaluation", "storage", "tracking", "registry", "certificate"},
     "graph": set(),
     "explain": FOUNDATION | {"data", "storage", "sampling", "launch"},
 }
