@@ -93,11 +93,13 @@ def _measure(pair: Pair, metric: str, clusters: Clusters) -> dict[str, Any]:
     a, b = (np.where(defined, seeds.mean(axis=0), NAN) for seeds in by_seed)
     scale, is_share = _scale(a, b)
     paired = clusters.compare(a / scale, b / scale)
-    means = [tuple(float(seed[defined].mean()) if defined.any() else NAN for seed in seeds) for seeds in by_seed]
+    seeds_a, seeds_b = (
+        tuple(float(seed[defined].mean()) if defined.any() else NAN for seed in seeds) for seeds in by_seed
+    )
     return {
         "metric": metric,
-        "a": float(np.mean(means[0])),
-        "b": float(np.mean(means[1])),
+        "a": float(np.mean(seeds_a)),
+        "b": float(np.mean(seeds_b)),
         "difference": paired.difference.scaled(scale),
         "p_value": paired.p_value,
         "smallest_shown": paired.detectable * scale,
@@ -106,9 +108,9 @@ def _measure(pair: Pair, metric: str, clusters: Clusters) -> dict[str, Any]:
         "ties": paired.ties,
         "left_out": int((~defined).sum()),
         "is_share": is_share,
-        "seeds_a": means[0],
-        "seeds_b": means[1],
-        "over_seeds": _welch(*means, clusters.confidence),
+        "seeds_a": seeds_a,
+        "seeds_b": seeds_b,
+        "over_seeds": _welch(seeds_a, seeds_b, clusters.confidence),
     }
 
 

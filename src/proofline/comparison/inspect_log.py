@@ -2,9 +2,9 @@
 
 Read without inspect_ai, which brings dozens of packages and holds back fsspec, which gcsfs needs newer: a `.eval` is a
 zip archive of the JSON that `inspect_ai.log.EvalLog` describes. Newer releases (0.3.285) pack it with Zstandard, which
-`zipfile` learns in Python 3.14, and from `zipfile_zstd`, inspect's own help, until then. Scores become
-numbers as inspect's `value_to_float` makes them; epochs are averaged over those that have a value, as its reducer
-`mean` does. A score of several values is one metric each.
+`zipfile` learns in Python 3.14, and from `zipfile_zstd`, inspect's own help, until then. Scores become numbers as
+inspect's `value_to_float` makes them; epochs are averaged over those that have a value, as its reducer `mean` does. A
+score of several values is one metric each.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import zipfile_zstd  # noqa: F401 - teaches zipfile to unpack Zstandard
+from zstandard import ZstdError
 
 from proofline.comparison.results import ComparisonError, Item, Results, counted, keyed, shortened, source
 
@@ -59,7 +60,7 @@ def _read_zip(path: Path) -> tuple[Mapping[str, Any], list[Sample]]:
             # Without a header the evaluation did not end.
             header = json.loads(archive.read("header.json" if "header.json" in names else "_journal/start.json"))
             samples = [json.loads(archive.read(name)) for name in sorted(names) if name.startswith("samples/")]
-    except (BadZipFile, KeyError, ValueError) as error:
+    except (BadZipFile, ZstdError, KeyError, ValueError) as error:
         raise ComparisonError(f"{path} is no log of inspect_ai ({error}): is the file whole?") from None
     return header, samples
 
@@ -90,14 +91,21 @@ def _text(content: list[object]) -> str:
 
 
 def _scores(sample: Sample) -> Iterator[tuple[str, float]]:
-    """Numbers by metric; of a sample that was taken back, none."""
+    """Numbers by metric; of a sample that was marked invalid, none."""
     # Before 0.3.25 or so (version 1 of the format) there was one scorer, whose name stood elsewhere.
     scores = {"score": sample["score"]} if sample.get("score") else sample.get("scores") or {}
     for scorer, score in scores.items():
-        value = score["value"]
-        parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
-        for name, part in [(scorer, value)] if parts is None else [(f"{scorer}/{key}", part) for key, part in parts]:
-            yield name, math.nan if sample.get("invalidation") else _number(part)
+        for part, value in _parts(score["value"]):
+            yield scorer + part, math.nan if sample.get("invalidation") else _number(value)
+
+
+def _parts(value: object) -> list[tuple[str, object]]:
+    """A score's values with what its name gets behind it."""
+    if isinstance(value, dict):
+        return [(f"/{key}", part) for key, part in value.items()]
+    if isinstance(value, list):
+        return [(f"/{place}", part) for place, part in enumerate(value)]
+    return [("", value)]
 
 
 def _number(value: object) -> float:
@@ -123,11 +131,13 @@ def _notes(header: Mapping[str, Any], samples: list[Sample]) -> Iterator[str]:
     limits = Counter((sample.get("limit") or {}).get("type") for sample in samples)
     for kind, count in limits.items():
         if kind:
-            yield from counted(count, "sample", f"hit the {kind} limit, scored as it stood")
-    yield from counted(sum(bool(sample.get("invalidation")) for sample in samples), "sample", "was taken back")
+            yield from counted(count, "sample", f"hit the {kind} limit; what there was is scored")
+    yield from counted(
+        sum(bool(sample.get("invalidation")) for sample in samples), "sample", "marked invalid, without a value"
+    )
     unscored = Counter(metric for sample in samples for metric, value in _scores(sample) if math.isnan(value))
     for metric, count in unscored.items():
-        yield from counted(count, "score", f"of {metric} is no number")
+        yield from counted(count, "sample", f"without a number for {metric}")
     epochs = max(sample["epoch"] for sample in samples)
     if epochs > 1:
         yield f"{epochs} epochs, averaged item by item"

@@ -54,7 +54,7 @@ def read_lm_eval(path: Path) -> Results:
         metrics={name: {key_of[number]: value for number, value in by_id.items()} for name, by_id in values.items()},
         sources=(source(path),),
         notes=tuple(
-            note for name, count in undefined.items() for note in counted(count, "value", f"of {name} is no number")
+            note for name, count in undefined.items() for note in counted(count, "item", f"without a number for {name}")
         ),
     )
 

@@ -6,14 +6,16 @@ comparison beside the run that wrote it; where the store has the runs of the sid
 
 from __future__ import annotations
 
-import json
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from proofline.comparison.compare import Comparison
 from proofline.comparison.pairing import Side
 from proofline.comparison.show import as_json, as_text
 from proofline.config.environment import load_environment, repository_root
 from proofline.evaluation.metrics import scalars
+from proofline.storage.artifacts import write_json
 from proofline.tracking.lineage import Item as Source
 from proofline.tracking.mlflow_run import MlflowRun, quiet_mlflow
 
@@ -24,7 +26,7 @@ def record(comparison: Comparison) -> str:
     """Log it; the run's id."""
     quiet_mlflow()
     now = time.time_ns() // 1_000_000
-    document, text = as_json(comparison), as_text(comparison)
+    text = as_text(comparison)
     run = MlflowRun(load_environment().tracking_uri, repository_root() / "mlartifacts")
     sides = {"a": comparison.pair.a, "b": comparison.pair.b}
     tags = {"proofline.stage": "compare", "mlflow.note.content": text}
@@ -35,14 +37,21 @@ def record(comparison: Comparison) -> str:
     run.begin("compare", now, tags)
     for letter, side in sides.items():
         run.send_items(_sources(side), letter)
-    values = {metric: {name: found[name] for name in NUMBERS} for metric, found in document["metrics"].items()}
-    run.send([{"kind": "metrics", "time_ms": now, "step": 0, "values": scalars(values)}])
-    run.send_text(json.dumps(document, ensure_ascii=False, indent=1), "comparison.json")
+    run.send([{"kind": "metrics", "time_ms": now, "step": 0, "values": _numbers(comparison)}])
     run.send_text(text, "comparison.md")
+    with TemporaryDirectory() as scratch:
+        write_json(Path(scratch, "comparison.json"), as_json(comparison))
+        run.send([{"kind": "artifact", "path": str(Path(scratch, "comparison.json")), "folder": ""}])
     run.finish("FINISHED", time.time_ns() // 1_000_000)
     assert run.run_id is not None
     return run.run_id
 
 
 def _sources(side: Side) -> list[Source]:
-    return [source for one in side.seeds for source in one.sources]
+    """Each once: seeds share their problems."""
+    return list(dict.fromkeys(source for one in side.seeds for source in one.sources))
+
+
+def _numbers(comparison: Comparison) -> dict[str, float]:
+    measured = as_json(comparison)["metrics"].items()
+    return scalars({metric: {name: found[name] for name in NUMBERS} for metric, found in measured})

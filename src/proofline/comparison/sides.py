@@ -9,6 +9,7 @@ Several of a kind, separated by commas, are one side: the same recipe under seve
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,7 +63,7 @@ def places(root: Path) -> Iterator[Places]:
 
 def read_side(text: str, where: Places) -> list[Results]:
     """One side's results: one for each seed."""
-    names = [text] if Path(text).exists() else [name.strip() for name in text.split(",")]
+    names = [text] if os.path.exists(text) else [name.strip() for name in text.split(",")]
     if doubled := {name for name in names if names.count(name) > 1}:
         raise ComparisonError(f"{text}: {', '.join(sorted(doubled))} stands there twice; each seed counts once")
     return [read_results(name, where).named(name) for name in names]
@@ -70,7 +71,7 @@ def read_side(text: str, where: Places) -> list[Results]:
 
 def read_results(name: str, where: Places) -> Results:
     """Raises ComparisonError where the name leads to nothing."""
-    if Path(name).exists():
+    if os.path.exists(name):
         return _read_file(Path(name))
     from proofline.comparison.stored import results_of_revision, results_of_run, results_of_version
     from proofline.registry.store import plain_errors
