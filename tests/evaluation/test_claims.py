@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from proofline.config.schema import ABLATION
 from proofline.evaluation.claims import attribution, effect, is_shown, p_words, percent, points
 from proofline.evaluation.statistics import Estimate, Paired, compare_counts
-from proofline.evaluation.study import OVERALL, Change
+from proofline.evaluation.study import KINDS, OVERALL, Change, adjusted
 
 cases = st.tuples(st.integers(0, 80), st.integers(0, 80), st.integers(0, 500)).filter(lambda c: sum(c) > 0)
 
 
-def result(value: float, low: float, high: float, p_value: float) -> Paired:
-    return Paired(Estimate(value, low, high), p_value, 0, 0, 0)
+def result(value: float, low: float, high: float, p_value: float, detectable: float = 0.0421) -> Paired:
+    return Paired(Estimate(value, low, high), p_value, 0, 0, 0, detectable)
 
 
 def test_an_effect() -> None:
@@ -30,8 +30,10 @@ def test_noise_is_not_an_effect() -> None:
     words = effect("+SFT+DPO", "+SFT", "greedy accuracy", result(-0.005, -0.031, 0.02, 0.7), 0.95)
     assert words == (
         "No difference shown between +SFT+DPO and +SFT in greedy accuracy: −0.5 points (95% CI −3.1 to +2.0, "
-        "p = 0.70); a loss of more than 3.1 points is excluded."
+        "p = 0.70); a loss of more than 3.1 points is excluded; one of 4.2 points would have been shown with 80% power."
     )
+    words = effect("a", "b", "c", result(0.5, nan, nan, 1.0, detectable=nan), 0.95)
+    assert words.endswith("p = 1.00); too few clusters to show any.")
 
 
 @pytest.mark.parametrize(
@@ -71,12 +73,28 @@ def test_what_the_genrm_stage_does_is_split_into_solutions_and_traces(alone: flo
     if alone == 0.031:
         assert words.endswith(
             "**+3.1 by its right solutions alone** (95% CI +2.1 to +4.1, p < 0.001) and "
-            "+1.3 by its traces beside them (95% CI −1.7 to +4.3, p = 0.40; not shown)."
+            "+1.3 by its traces beside them (95% CI −1.7 to +4.3, p = 0.40; not shown; "
+            "one of 4.2 points would have been shown with 80% power)."
         )
 
 
 def change(before: str, policy: str, overall: Paired) -> Change:
-    return Change(policy, before, {OVERALL: overall}, {OVERALL: overall})
+    p_values = dict.fromkeys(KINDS, overall.p_value)
+    return Change(policy, before, {OVERALL: overall}, {OVERALL: overall}, p_values)
+
+
+def test_what_is_shown_alone_may_not_be_among_others() -> None:
+    """0.01 among nine that are larger is worth 0.09; the smallest of ten is worth ten times as much."""
+    weak = Change("sft", "base", *({OVERALL: result(0.03, 0.01, 0.05, p_value)} for p_value in (0.01, 1e-6)))
+    others = [Change("dpo", "sft", *[{OVERALL: result(0.0, -0.1, 0.1, 0.7)}] * 2) for _ in range(4)]
+    first, *rest = adjusted([weak, *others])
+    assert is_shown(weak.greedy[OVERALL], 0.95)
+    assert first.claim("greedy").p_value == pytest.approx(0.09)
+    assert not is_shown(first.claim("greedy"), 0.95)
+    assert is_shown(first.claim("sampled"), 0.95)
+    assert first.claim("sampled").p_value == pytest.approx(1e-5)
+    assert all(change.claim(kind).p_value == 1 for change in rest for kind in KINDS)
+    assert first.claim("greedy").difference == weak.greedy[OVERALL].difference
 
 
 def test_a_caveat_takes_the_headline_away_and_nothing_else() -> None:

@@ -3,8 +3,8 @@
 import pytest
 from invented import Invented, evaluation_section, graded, problem
 
+from proofline.evaluation.clusters import Clusters
 from proofline.evaluation.judge import judge, win_rates
-from proofline.evaluation.statistics import compare_shares
 from proofline.evaluation.tally import EvaluationError
 
 
@@ -26,7 +26,7 @@ def test_the_win_rate_is_the_paired_difference_in_another_unit(study: Invented) 
     rows = judge(study.problems, "sft", "base", grades["sft"], grades["base"])
     rates = win_rates(study.problems, rows, study.section, seed=0)
     right = {name: [grade.verdict == "correct" for grade in grades[name]] for name in ("sft", "base")}
-    paired = compare_shares(right["sft"], right["base"], 0.95)
+    paired = Clusters.of(study.problems, study.section, seed=0).compare(right["sft"], right["base"])
     assert rates["overall"]["p_value"] == paired.p_value
     for bound, difference in zip(rates["overall"]["win_rate"].values(), paired.difference, strict=True):
         assert bound == pytest.approx((1 + difference) / 2)

@@ -16,8 +16,9 @@ from invented import ABILITY, Invented, composed, invent, write_study
 from ruamel.yaml import YAML
 
 from proofline.config.schema import ABLATION, POLICIES
-from proofline.evaluation.claims import points, training_claims
+from proofline.evaluation.claims import p_words, points, training_claims
 from proofline.evaluation.metrics import scalars
+from proofline.evaluation.multiplicity import holm
 from proofline.evaluation.pictures import draw_all, plot_rows
 from proofline.evaluation.results import results_markdown
 from proofline.evaluation.study import TITLES, Study, all_metrics, headline
@@ -68,8 +69,11 @@ def test_the_table_holds_the_metrics(reported: Path) -> None:
     cell = " [".join(f"{100 * accuracy[key]:.1f}" for key in ("value", "low"))
     row = next(line for line in results.splitlines() if line.startswith("| +SFT |"))
     assert cell in row
+    won, lost, tied = map(int, row.split("|")[-2].split(" / "))
     win_rate = metrics["policies"]["sft"]["win_rate_against_base"]["value"]
-    assert f"{100 * win_rate:.1f} [" in row
+    assert won + lost + tied == 120
+    assert win_rate == pytest.approx((won + tied / 2) / 120)
+    assert win_rate == pytest.approx(0.5 + metrics["changes"]["sft_over_base"]["greedy"]["value"] / 2), "so it is said"
     assert metrics["verifier"]["gains"]["best_of_over_one"]["low"] > 0
     assert "**best-of-8 by GenRM beats a single sample**" in results
 
@@ -90,6 +94,21 @@ def test_what_the_genrm_stage_does_is_attributed(reported: Path) -> None:
     assert row.endswith("| — |"), "it is not judged"
     assert f"{TITLES[ABLATION]} → {TITLES['genrm']}, greedy" in results
     assert "by its traces beside them" in (reported / "reports/cards/genrm.md").read_text()
+
+
+def test_it_says_how_many_comparisons_were_made(reported: Path) -> None:
+    """Five changes in two measures; the table's p-values are the adjusted ones, and the claims go by them."""
+    metrics = json.loads((reported / "reports/metrics.json").read_text())["changes"]
+    results = (reported / "reports/results.md").read_text()
+    assert "| p (all), of 10 |" in results
+    assert "10 comparisons over all problems" in results
+    measured = [change[kind] for change in metrics.values() for kind in ("greedy", "sampled")]
+    assert [one["p_adjusted"] for one in measured] == pytest.approx(holm([one["p"] for one in measured]))
+    table = results.split("| step |")[1].split("\n\n")[0]
+    assert [line.split("|")[-2].strip() for line in table.splitlines()[2:]] == [
+        p_words(one["p_adjusted"]) for one in measured
+    ]
+    assert all("would have been shown" in line for line in results.splitlines() if line.startswith("- No difference"))
 
 
 def test_every_table_is_rectangular(reported: Path) -> None:

@@ -25,7 +25,7 @@ def test_wilson_is_scipys(count: tuple[int, int], confidence: float) -> None:
 def test_nothing_is_undefined() -> None:
     for undefined in (ours.wilson(0, 0, 0.95), ours.tango(0, 0, 0, 0.95)):
         assert all(isnan(bound) for bound in undefined)
-    assert isnan(ours.sign_flip([], 100, 0))
+    assert isnan(ours.sign_flip([]))
     assert isnan(ours.compare_counts(0, 0, 0, 0.95).p_value)
 
 
@@ -85,11 +85,42 @@ def test_no_discordant_pair_is_not_certainty() -> None:
     assert -0.02 < difference.low < -0.001 < 0.001 < difference.high < 0.02
 
 
-@given(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.25, 1.0]), min_size=1, max_size=8))
-def test_sign_flip_is_the_exact_permutation_test(gaps: list[float]) -> None:
+def every_flip(gaps: list[float]) -> float:
     sums = [abs(sum(s * g for s, g in zip(signs, gaps, strict=True))) for signs in product((-1, 1), repeat=len(gaps))]
-    exact = np.mean([total >= abs(sum(gaps)) - 1e-9 for total in sums])
-    assert ours.sign_flip(gaps, 4000, seed=0) == pytest.approx(exact, abs=0.05)
+    return float(np.mean([total >= abs(sum(gaps)) - 1e-9 for total in sums]))
+
+
+@given(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.25, 1 / 3, 1.0, 2.625]), min_size=1, max_size=8))
+def test_sign_flip_is_the_exact_permutation_test(gaps: list[float]) -> None:
+    assert ours.sign_flip(gaps) == pytest.approx(every_flip(gaps), abs=1e-12)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=6, max_size=10))
+def test_differences_of_any_size_are_flipped_on_a_fine_grid(gaps: list[float]) -> None:
+    """Sums that a grid's step makes equal may count or not; between bounds that allow for it the p-value is exact."""
+    slack = 1e-3 * sum(map(abs, gaps)) + 1e-9
+    sums = np.array(list(product((-1, 1), repeat=len(gaps)))) @ np.array(gaps)
+    above, below = (np.mean(np.abs(sums) >= abs(sum(gaps)) + sign * slack) for sign in (1, -1))
+    assert above - 1e-12 <= ours.sign_flip(gaps) <= below + 1e-12
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 20))
+def test_of_units_that_differ_by_one_sign_flip_is_mcnemars(wins: int, losses: int, ties: int) -> None:
+    gaps = [1] * wins + [-1] * losses + [0] * (ties + 1)
+    assert ours.sign_flip(gaps) == pytest.approx(ours.mcnemar(wins, losses), abs=1e-12)
+
+
+@given(discordant, st.floats(0.3, 3))
+def test_what_is_estimated_from_few_is_wider(cells: tuple[int, int, int], scale: float) -> None:
+    """Counts need not be whole; fewer degrees of freedom widen an interval, more of the same counts narrow it."""
+    wins, losses, total = (scale * count for count in (cells[0], cells[1], sum(cells)))
+    for estimate in (ours.wilson(wins, total, 0.95, 9), ours.tango(wins, losses, total, 0.95, 9)):
+        assert estimate.low <= estimate.value <= estimate.high
+    wide, narrow = ours.tango(wins, losses, total, 0.95, 9), ours.tango(wins, losses, total, 0.95, 99)
+    more = ours.tango(2 * wins, 2 * losses, 2 * total, 0.95, 9)
+    for closer in (narrow, more):
+        assert wide.low <= closer.low + 1e-9
+        assert closer.high <= wide.high + 1e-9
 
 
 def test_mismatched_problems_are_refused() -> None:

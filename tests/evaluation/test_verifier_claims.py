@@ -11,7 +11,14 @@ from invented import Invented, composed, invent
 
 from proofline.evaluation.results import results_markdown
 from proofline.evaluation.study import OVERALL
-from proofline.evaluation.verifier_claims import CAVEAT, discrimination, strongest_cheap, tells, verifier_claims
+from proofline.evaluation.verifier_claims import (
+    CAVEAT,
+    choices,
+    discrimination,
+    strongest_cheap,
+    tells,
+    verifier_claims,
+)
 
 
 def interval(value: float, half: float = 0.05) -> dict[str, float]:
@@ -20,7 +27,8 @@ def interval(value: float, half: float = 0.05) -> dict[str, float]:
 
 def over(value: float, half: float = 0.05) -> dict[str, Any]:
     shown = abs(value) > half
-    return {"difference": interval(value, half), "p_value": 0.001 if shown else 0.4, "wins": 9, "losses": 9, "ties": 9}
+    p_value, counts = 0.001 if shown else 0.4, dict.fromkeys(("wins", "losses", "ties"), 9)
+    return {"difference": interval(value, half), "p_value": p_value, **counts, "detectable": 0.08}
 
 
 def part(matched: float, length: float, number: int = 170) -> dict[str, Any]:
@@ -30,7 +38,8 @@ def part(matched: float, length: float, number: int = 170) -> dict[str, Any]:
         name: {"auroc_within_layout": interval(one), "genrm_over": {"auroc_within_layout": over(matched - one)}}
         for name, one in of.items()
     }
-    return {"matched_problems": number, "auroc_within_layout": interval(matched), "baselines": baselines}
+    counts = {"matched_problems": number, "matched_clusters": min(number, 90)}
+    return {**counts, "auroc_within_layout": interval(matched), "baselines": baselines}
 
 
 def layout_reader(study: Invented) -> Invented:
@@ -98,6 +107,33 @@ def test_a_verifier_that_reads_layouts_keeps_its_gain_and_loses_its_claim(study:
     claimed = text.split("## Policies")[0]
     assert "**GenRM" not in claimed
     assert f"{overall['auroc_within']['value']:.2f}" not in words[0], "no evidence of what it is said to tell"
+
+
+def test_what_is_not_shown_says_what_would_have_been() -> None:
+    words = discrimination(part(0.62, 0.6), 0.95)
+    assert words.endswith("by length alone; one of 0.08 would have been shown with 80% power.")
+
+
+def test_many_problems_of_few_clusters_allow_no_claim() -> None:
+    few = part(0.9, 0.5) | {"matched_clusters": 19}
+    assert "170 problems have both, of 19 clusters" in discrimination(few, 0.95)
+    assert not tells(few, 0.95)
+
+
+def test_the_gains_by_choosing_are_adjusted_for_each_other(study: Invented) -> None:
+    """Of p-values of 0.03 alone none is shown among several."""
+    made = composed(study)
+    assert len(choices(made)) == 4
+    shown = sum("**best-of" in line for line in verifier_claims(made))
+    assert shown >= 1
+    part = made.verifier[OVERALL]
+    for gain in (*part["gains"].values(), *(point["best_of_over_majority"] for point in part["equal_compute"])):
+        gain["p_value"] = 0.03
+    for baseline in part["baselines"].values():
+        baseline["genrm_over"]["best_of"]["p_value"] = 0.03
+    words = verifier_claims(made)
+    assert not any("**best-of" in line for line in words)
+    assert sum("No difference shown" in line and "p = 0.12)" in line for line in words) == 4
 
 
 def test_a_vote_that_cannot_be_bought_is_said() -> None:

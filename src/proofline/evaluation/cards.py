@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from proofline.config.schema import POLICIES
-from proofline.evaluation.claims import DASH, attribution, effect, percent
+from proofline.evaluation.claims import attribution, effect, percent
 from proofline.evaluation.markdown import share, table
 from proofline.evaluation.metrics import estimate
-from proofline.evaluation.results import column_titles
+from proofline.evaluation.results import column_titles, record
 from proofline.evaluation.study import OVERALL, TITLES, Study
 from proofline.evaluation.verifier_claims import discrimination
 from proofline.evaluation.verifier_tables import baselines_table, verifier_table
@@ -108,7 +108,7 @@ def card(policy: str, study: Study, provenance: Provenance) -> str:
     for change in study.changes:
         if change.policy == policy:
             names = TITLES[policy], TITLES[change.before]
-            sections.append(effect(*names, "greedy accuracy", change.greedy[OVERALL], study.confidence))
+            sections.append(effect(*names, "greedy accuracy", change.claim("greedy"), study.confidence))
     if policy == "genrm":
         sections.append(attribution(study, "greedy"))
         scored = (
@@ -143,8 +143,7 @@ def _results(policy: str, study: Study) -> str:
     if policy in study.win_rates:
         rates = study.win_rates[policy]
         of = [rates["benchmarks"].get(name) for name in study.benchmarks] + [rates[OVERALL]]
-        cells = [percent(estimate(rate["win_rate"])) if rate else DASH for rate in of]
-        rows.append([f"win rate against {TITLES[study.opponent]}", *cells])
+        rows.append([f"won / lost / tied against {TITLES[study.opponent]}", *map(record, of)])
     return table(["accuracy", *column_titles(study)], rows)
 
 

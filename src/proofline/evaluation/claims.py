@@ -1,21 +1,23 @@
 """What the numbers allow to be said, in words.
 
-An effect is named only where its interval excludes zero and its p-value is below 1 - confidence. Otherwise the
-sentence says that no difference is shown, and which loss the interval excludes. What is said of the verifier is in
-`verifier_claims`.
+An effect is named only where its interval excludes zero and its p-value, adjusted for the comparisons made beside it,
+is below 1 - confidence. Otherwise the sentence says that no difference is shown, which loss the interval excludes, and
+which difference the test would have shown (`power`). What is said of the verifier is in `verifier_claims`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from proofline.config.schema import POLICIES
+from proofline.evaluation.power import POWER
 from proofline.evaluation.statistics import Estimate, Paired
-from proofline.evaluation.study import OVERALL, TITLES, Study
+from proofline.evaluation.study import KINDS, TITLES, Study
 
 DASH = "—"
 """Stands for what is undefined."""
 
-MEASURES = {"greedy": "greedy accuracy", "sampled": "accuracy of single samples"}
-"""What a change is measured in, by the names of its fields."""
+MEASURES = dict(zip(KINDS, ("greedy accuracy", "accuracy of single samples"), strict=True))
 
 
 def training_claims(study: Study) -> list[str]:
@@ -24,7 +26,7 @@ def training_claims(study: Study) -> list[str]:
     for change in study.changes:
         names = TITLES[change.policy], TITLES[change.before]
         for kind, measure in MEASURES.items():
-            sentences.append(effect(*names, measure, getattr(change, kind)[OVERALL], study.confidence))
+            sentences.append(effect(*names, measure, change.claim(kind), study.confidence))
     sentences += [attribution(study, kind) for kind in MEASURES]
     sentences.append(way_of_writing(study))
     return sentences
@@ -44,7 +46,15 @@ def effect(subject: str, other: str, measure: str, result: Paired, confidence: f
             return f"{words} in {measure}: {numbers}; {caveat}."
         return f"**{words}** in {measure}: {numbers}."
     bound = f"; a loss of more than {abs(100 * low):.1f} points is excluded" if low < 0 else ""
-    return f"No difference shown between {subject} and {other} in {measure}: {numbers}{bound}."
+    power = seen_words(result.detectable, _points)
+    return f"No difference shown between {subject} and {other} in {measure}: {numbers}{bound}; {power}."
+
+
+def seen_words(detectable: float, unit: Callable[[float], str]) -> str:
+    """What the test would have shown, beside what it does not show."""
+    if detectable != detectable:
+        return "too few clusters to show any"
+    return f"one of {unit(detectable)} would have been shown with {100 * POWER:.0f}% power"
 
 
 def way_of_writing(study: Study) -> str:
@@ -58,7 +68,7 @@ def way_of_writing(study: Study) -> str:
 
 def attribution(study: Study, kind: str) -> str:
     """`The GenRM stage's +4.4 points in … are **+3.1 by its right solutions alone** (…) and +1.3 by its traces … .`"""
-    whole, solutions, traces = (getattr(change, kind)[OVERALL] for change in (study.changes[-1], *study.parts))
+    whole, solutions, traces = (change.claim(kind) for change in (study.changes[-1], *study.parts))
     alone = _share(solutions, "its right solutions alone", study.confidence)
     beside = _share(traces, "its traces beside them", study.confidence)
     return f"The GenRM stage's {points(whole.difference.value)} points in {MEASURES[kind]} are {alone} and {beside}."
@@ -68,7 +78,13 @@ def _share(result: Paired, cause: str, confidence: float) -> str:
     value, low, high = result.difference
     words = f"{points(value)} by {cause}"
     numbers = f"{confidence_words(confidence)} {points(low)} to {points(high)}, {p_words(result.p_value)}"
-    return f"**{words}** ({numbers})" if is_shown(result, confidence) else f"{words} ({numbers}; not shown)"
+    if is_shown(result, confidence):
+        return f"**{words}** ({numbers})"
+    return f"{words} ({numbers}; not shown; {seen_words(result.detectable, _points)})"
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.1f} points"
 
 
 def is_shown(result: Paired, confidence: float) -> bool:

@@ -1,9 +1,11 @@
 """Intervals and tests over problems, whose unit is the cluster: related problems are not independent of each other.
 
 In: the cluster of each problem (`Problem.cluster`: one template, or near-duplicates), and values per problem, shape
-(problems,): bool for one answer each, or the mean over a problem's samples. Out: `Estimate`s and paired tests as in
-`statistics`. Of one answer each to problems without kin they are the exact ones; else clusters are resampled, and a
-test flips the signs of whole clusters.
+(problems,): right or wrong of one answer each, or the mean over a problem's samples. Out: `Estimate`s and paired tests
+as in `statistics`, for the independent trials that the clusters are worth (`effective`), with Student's quantiles for
+as many degrees of freedom as there are clusters, less one; a test flips the signs of whole clusters. One cluster alone
+has no interval. A problem without kin is a cluster of one: the same formulas are then Wilson's and Tango's, a hair
+wider, and McNemar's test.
 
 A share among candidates or among some of the problems is a ratio of two sums, both of which vary from one draw of
 clusters to the next (Cochran 1977, "Sampling Techniques", ch. 6).
@@ -14,24 +16,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from proofline.config.schema import Evaluation
+from proofline.evaluation.effective import effective_trials
+from proofline.evaluation.power import smallest_difference
 from proofline.evaluation.selection import Floats, Ints
-from proofline.evaluation.statistics import (
-    NAN,
-    Estimate,
-    Paired,
-    bca,
-    compare_shares,
-    resampled,
-    sign_flip,
-    wilson,
-)
+from proofline.evaluation.statistics import NAN, Estimate, Paired, resampled, sign_flip, tango, wilson
 from proofline.records import Problem
 
 
 class Clusters:
-    """The problems of a measurement by cluster, and how they are resampled. `seed` decides the draws alone."""
+    """The problems of a measurement by cluster. `seed` decides the draws of `weights` alone."""
 
     def __init__(self, names: Sequence[str], confidence: float, resamples: int, seed: int) -> None:
         self._names = np.array(names, dtype=str)
@@ -48,60 +44,56 @@ class Clusters:
         """Those of some of the problems."""
         return Clusters(self._names[rows].tolist(), self.confidence, self._resamples, self._seed)
 
-    def solved(self, right: Floats) -> Estimate:
-        """Share of problems with a right answer, of one answer each: Wilson's interval where none has kin."""
-        if self._kinless:
-            return wilson(int(right.sum()), len(right), self.confidence)
-        return self.mean(right.astype(float))
-
-    def compare_solved(self, first: Floats, second: Floats) -> Paired:
-        """Right and wrong results of one answer each: Tango's interval and McNemar's test where none has kin."""
-        if self._kinless:
-            return compare_shares(first, second, self.confidence)
-        return self.compare(first.astype(float), second.astype(float))
+    def mean(self, shares: ArrayLike) -> Estimate:
+        """Mean of the problems' shares in [0, 1], over those where it is defined."""
+        values = np.asarray(shares, float)
+        defined = np.isfinite(values)
+        return self.share(np.where(defined, values, 0.0), defined.astype(float))
 
     def share(self, hits: Floats, among: Floats) -> Estimate:
-        """`ratio` of a share in [0, 1]. Where it is 0 or 1 a bootstrap sees no spread: then Wilson's, over clusters."""
-        found = self.ratio(hits, among)
-        if found.value in (0.0, 1.0):
-            clusters = int((self._sums(among) > 0).sum())
-            return wilson(int(found.value) * clusters, clusters, self.confidence)
-        return found
-
-    def mean(self, shares: Floats) -> Estimate:
-        """Mean of the problems' shares, over those where it is defined."""
-        defined = np.isfinite(shares)
-        return self.share(np.where(defined, shares, 0.0), defined.astype(float))
-
-    def compare(self, first: Floats, second: Floats) -> Paired:
-        """Mean of `first - second` over the problems where both are defined; sign-flip test over clusters."""
-        defined = np.isfinite(first) & np.isfinite(second)
-        gaps = np.where(defined, first - second, 0.0)
-        difference = self.ratio(gaps, defined.astype(float))
-        p_value = sign_flip(self._sums(gaps), self._resamples, self._seed) if defined.any() else NAN
-        wins, losses = int((gaps > 0).sum()), int((gaps < 0).sum())
-        return Paired(difference, p_value, wins, losses, int(defined.sum()) - wins - losses)
-
-    def ratio(self, hits: Floats, among: Floats) -> Estimate:
-        """Sum of `hits` over sum of `among`; NaN where the latter is 0."""
-        above, below = self._sums(hits), self._sums(among)
-        if below.sum() == 0:
+        """Sum of `hits` over sum of `among`, of which they are a part; NaN where the latter is 0."""
+        (above,), sizes = self._sums(among, hits)
+        if not len(sizes):
             return Estimate(NAN, NAN, NAN)
-        value = float(above.sum() / below.sum())
-        sums = ((above[rows].sum(axis=1), below[rows].sum(axis=1)) for rows in self._draws())
-        replicates = np.concatenate([hit[of > 0] / of[of > 0] for hit, of in sums])
-        return bca(value, replicates, above - value * below, self.confidence)
+        value = min(float(above.sum() / sizes.sum()), 1.0)
+        if len(sizes) < 2:
+            return Estimate(value, NAN, NAN)
+        trials = effective_trials(above, np.zeros(len(sizes)), sizes)
+        return wilson(value * trials, trials, self.confidence, len(sizes) - 1)
 
-    @property
-    def _kinless(self) -> bool:
-        return self.count == len(self._names)
+    def compare(self, first: ArrayLike, second: ArrayLike) -> Paired:
+        """Mean of `first - second` over the problems where both are defined; sign-flip test over clusters."""
+        gaps = np.asarray(first, float) - np.asarray(second, float)
+        defined = np.isfinite(gaps)
+        gaps = np.where(defined, gaps, 0.0)
+        (wins, losses), sizes = self._sums(defined.astype(float), np.maximum(gaps, 0.0), np.maximum(-gaps, 0.0))
+        better, worse = int((gaps > 0).sum()), int((gaps < 0).sum())
+        counts = better, worse, int(defined.sum()) - better - worse
+        won, lost = (float(side.sum() / sizes.sum()) if len(sizes) else NAN for side in (wins, losses))
+        if len(sizes) < 2:
+            return Paired(Estimate(won - lost, NAN, NAN), sign_flip(wins - losses), *counts)
+        trials, degrees = effective_trials(wins, losses, sizes), len(sizes) - 1
+        return Paired(
+            tango(won * trials, lost * trials, trials, self.confidence, degrees),
+            sign_flip(wins - losses),
+            *counts,
+            smallest_difference(won + lost, trials, degrees, 1 - self.confidence),
+        )
+
+    def compare_solved(self, first: ArrayLike, second: ArrayLike) -> Paired:
+        """`compare`, of right and wrong results."""
+        return self.compare(first, second)
 
     def weights(self) -> Iterator[Ints]:
-        """How often each problem is in a draw, (problems,), draw after draw."""
-        return (np.bincount(row, minlength=self.count)[self._of] for rows in self._draws() for row in rows)
+        """How often each problem is in a bootstrap's draw of clusters, (problems,), draw after draw."""
+        draws = resampled(self.count, self._resamples, self._seed)
+        return (np.bincount(row, minlength=self.count)[self._of] for rows in draws for row in rows)
 
-    def _draws(self) -> Iterator[Ints]:
-        return resampled(self.count, self._resamples, self._seed)
+    def totals(self, values: Floats) -> Floats:
+        """(clusters,): the sum over each one's problems."""
+        return np.bincount(self._of, values, self.count).astype(float)
 
-    def _sums(self, values: Floats) -> Floats:
-        return np.bincount(self._of, values).astype(float)
+    def _sums(self, among: Floats, *values: Floats) -> tuple[list[Floats], Floats]:
+        """Sums of the values and of `among`, of the clusters that have any."""
+        sizes = self.totals(among)
+        return [self.totals(one)[sizes > 0] for one in values], sizes[sizes > 0]

@@ -50,7 +50,7 @@ def evaluate_policy(
             "problems": len(rows),
             "clusters": ours.count,
             "greedy_right": int(right.sum()),
-            "greedy_accuracy": ours.solved(right)._asdict(),
+            "greedy_accuracy": ours.mean(right)._asdict(),
             "greedy_unparsed": _mean(first.unread[rows]),
             "sampled_accuracy": mean(list(many.right[rows].mean(axis=1))),
             "sampled_unparsed": _mean(many.unread[rows]),
@@ -84,8 +84,8 @@ def paired_json(result: Paired) -> Metrics:
 
 def paired(value: Metrics) -> Paired:
     """Back from JSON, where undefined is null."""
-    p_value = float("nan") if value["p_value"] is None else value["p_value"]
-    return Paired(estimate(value["difference"]), p_value, value["wins"], value["losses"], value["ties"])
+    p_value, detectable = (float("nan") if value[name] is None else value[name] for name in ("p_value", "detectable"))
+    return Paired(estimate(value["difference"]), p_value, value["wins"], value["losses"], value["ties"], detectable)
 
 
 def scalars(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

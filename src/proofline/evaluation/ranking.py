@@ -12,8 +12,9 @@ from __future__ import annotations
 import numpy as np
 
 from proofline.evaluation.clusters import Clusters
+from proofline.evaluation.effective import averaged, expected_trials, worth
 from proofline.evaluation.selection import Floats, Ints
-from proofline.evaluation.statistics import Estimate, percentile
+from proofline.evaluation.statistics import Estimate, wilson
 
 
 def auroc(right: Floats, scores: Floats) -> float:
@@ -40,13 +41,16 @@ def comparable(right: Floats, layouts: Ints | None = None) -> Floats:
 
 
 def pooled_estimate(right: Floats, scores: Floats, clusters: Clusters) -> Estimate:
-    """All candidates in one pot; whole clusters of problems are resampled."""
+    """All candidates in one pot. A bootstrap of whole clusters of problems says how many trials these are worth."""
     flat, levels = right.ravel(), _levels(scores.ravel())
     value = _auroc(flat, levels, np.ones(right.size))
-    if np.isnan(value):
+    if np.isnan(value) or clusters.count < 2:
         return Estimate(value, float("nan"), float("nan"))
-    replicates = [_auroc(flat, levels, np.repeat(times, right.shape[1])) for times in clusters.weights()]
-    return percentile(value, replicates, clusters.confidence)
+    drawn = [_auroc(flat, levels, np.repeat(times, right.shape[1])) for times in clusters.weights()]
+    variance = np.nanvar(drawn) * clusters.count / (clusters.count - 1)
+    rarer = min((clusters.totals(side.sum(axis=1)) for side in (right, 1 - right)), key=worth)
+    trials = averaged(variance, value * (1 - value), worth(rarer), expected_trials(rarer))
+    return wilson(value * trials, trials, clusters.confidence, clusters.count - 1)
 
 
 def _auroc(right: Floats, levels: Ints, times: Floats | Ints) -> float:

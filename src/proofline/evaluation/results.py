@@ -8,23 +8,26 @@ from __future__ import annotations
 from proofline.config.schema import ABLATION
 from proofline.evaluation.claims import DASH, confidence_words, is_shown, p_words, percent, points, training_claims
 from proofline.evaluation.markdown import share, table
-from proofline.evaluation.metrics import estimate
-from proofline.evaluation.study import OVERALL, TITLES, Study
+from proofline.evaluation.metrics import Metrics, estimate
+from proofline.evaluation.statistics import Paired
+from proofline.evaluation.study import KINDS, OVERALL, TITLES, Study
 from proofline.evaluation.tally import benchmark_title
-from proofline.evaluation.verifier_claims import verifier_claims
+from proofline.evaluation.verifier_claims import choices, verifier_claims
 from proofline.evaluation.verifier_tables import baselines_table, compute_table, samples_table, verifier_table
 
 NOTES = """\
-- Brackets are {level}s: BCa bootstrap of clusters, {clusters} of them. Problems of one template, or that are
-  near-duplicates, are one cluster: they are right and wrong together, and each tells less than a problem on its own.
-  The intervals speak of further problems like these and of these very weights, not of what another training seed would
-  give.
-- p is a sign-flip test of clusters, not corrected for the number of comparisons. Where no problem has kin, greedy
-  answers have Wilson's and Tango's intervals and McNemar's exact test.
+- Brackets are {level}s. Problems of one template, or that are near-duplicates, are one cluster: they are right and
+  wrong together, and each tells less than a problem on its own. An interval is Wilson's, of a difference Tango's, for
+  as many independent problems as the {clusters} clusters are worth by how alike their members are. It speaks of further
+  problems like these and of these very weights, not of what another training seed would give.
+- p is the exact sign-flip test of clusters, adjusted by Holm's method: for {comparisons} comparisons of steps over all
+  problems, and for {choices} of GenRM's choices. The intervals are not adjusted, and benchmarks alone are not tested.
+  What "would have been shown with 80% power" is said of this test at the {error} level, before adjustment.
 - {ablation} is GenRM's ablation: the same steps over the same rows, but no loss on the traces.
   What right solutions do to the policy and what traces do add up to what the GenRM stage does.
-- Win rate: (wins + ties / 2) / n of greedy answers against {opponent}'s on the same problem, judged by the reference
-  answer; 50 is a draw.
+- Won / lost / tied: problems that the policy alone, {opponent} alone, and both or neither answer rightly (greedy). The
+  judge is the reference answer, so the win rate, (won + tied / 2) / n, is one half plus half the difference of
+  accuracies: it has no column, and stands in `metrics.json`.
 - pass@1 is the mean accuracy of single samples, maj@k the majority vote, pass@k the chance that any of k is right, all
   over every subset of the samples; ties are shared. "Unparsed": no answer could be read. "Cut off": the token limit.
 - The oracle picks a right sample wherever there is one. A candidate without a verdict ranks last.
@@ -46,7 +49,8 @@ def results_markdown(study: Study) -> str:
         "![Accuracy of each policy](plots/accuracy.png)",
         "How much of that is the way of writing? Greedy solutions that show their steps (more than one equation):",
         _steps_table(study),
-        "What each step changed, in percentage points on the same problems; bold where an effect is shown:",
+        f"What each step changed, in percentage points on the same problems. {study.comparisons} comparisons over all "
+        "problems are tested, p adjusted for their number; bold where an effect is shown:",
         _changes_table(study),
         "## Samples",
         _samples_table(study),
@@ -68,6 +72,9 @@ def results_markdown(study: Study) -> str:
             opponent=TITLES[study.opponent],
             ablation=TITLES[ABLATION],
             clusters=study.part("base")["clusters"],
+            comparisons=study.comparisons,
+            choices=len(choices(study)),
+            error=f"{100 * (1 - study.confidence):g}%",
         ),
     ]
     return "\n\n".join(sections) + "\n"
@@ -85,13 +92,17 @@ def _accuracy_table(study: Study) -> str:
     rows = []
     for name in study.policies:
         cells = [percent(estimate(study.part(name, one)["greedy_accuracy"])) for one in parts]
-        rates = study.win_rates.get(name)
-        rows.append([TITLES[name], *cells, percent(estimate(rates[OVERALL]["win_rate"])) if rates else DASH])
+        rows.append([TITLES[name], *cells, record(study.win_rates.get(name, {}).get(OVERALL))])
     best = [percent(estimate(value)) if (value := study.reranked(one)) else DASH for one in parts]
     title = f"{TITLES[study.verified_policy]}, best of {study.verifier['num_samples']} samples by GenRM"
     rows.append([title, *best, DASH])
-    win_rate = f"win rate against {TITLES[study.opponent]}"
-    return table(["accuracy, % [interval]", *column_titles(study), win_rate], rows)
+    against = f"won / lost / tied against {TITLES[study.opponent]}"
+    return table(["accuracy, % [interval]", *column_titles(study), against], rows)
+
+
+def record(rates: Metrics | None) -> str:
+    """`128 / 4 / 388`: what a win rate is made of."""
+    return " / ".join(str(rates[one]) for one in ("wins", "losses", "ties")) if rates else DASH
 
 
 def _steps_table(study: Study) -> str:
@@ -102,17 +113,18 @@ def _steps_table(study: Study) -> str:
 def _changes_table(study: Study) -> str:
     rows = []
     for change in (*study.changes, *study.parts):
-        for how, parts in (("greedy", change.greedy), ("samples", change.sampled)):
-            cells = []
-            for name in (*study.benchmarks, OVERALL):
-                value, low, high = parts[name].difference
-                mark = "**" if is_shown(parts[name], study.confidence) else ""
-                cells.append(f"{mark}{points(value)}{mark} [{points(low)}, {points(high)}]")
-            rows.append(
-                [f"{TITLES[change.before]} → {TITLES[change.policy]}, {how}", *cells, p_words(parts[OVERALL].p_value)]
-            )
+        for kind, how in zip(KINDS, ("greedy", "samples"), strict=True):
+            claim, measured = change.claim(kind), getattr(change, kind)
+            cells = [_difference(measured[name]) for name in study.benchmarks]
+            cells.append(_difference(claim, "**" if is_shown(claim, study.confidence) else ""))
+            rows.append([f"{TITLES[change.before]} → {TITLES[change.policy]}, {how}", *cells, p_words(claim.p_value)])
     titles = [*map(benchmark_title, study.benchmarks), "all"]
-    return table(["step", *titles, "p (all)"], rows)
+    return table(["step", *titles, f"p (all), of {study.comparisons}"], rows)
+
+
+def _difference(paired: Paired, mark: str = "") -> str:
+    value, low, high = map(points, paired.difference)
+    return f"{mark}{value}{mark} [{low}, {high}]"
 
 
 def _samples_table(study: Study) -> str:

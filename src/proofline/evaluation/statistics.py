@@ -1,29 +1,34 @@
 """Intervals and paired tests of independent units; `clusters` says what the units of a test set are.
 
-In: values per unit, shape (units,), or counts of units. Out: `Estimate`s (value, low, high) in the unit of the input,
-and two-sided p-values. Undefined is NaN.
+In: values per unit, shape (units,), or counts of units, which need not be whole: `effective` says what clusters are
+worth. Out: `Estimate`s (value, low, high) in the unit of the input, and two-sided p-values. Undefined is NaN.
 
-Wilson (1927), interval of a share. McNemar (1947), exact test on discordant pairs. Tango (1998), score interval
-of a paired difference of shares, the counterpart of that test. Efron (1987), BCa bootstrap. Fisher (1935),
-sign-flip test. That differences are paired follows Miller (2024), "Adding Error Bars to Evals"; we resample where he
-uses the central limit theorem, because small test sets and shares near 0 or 1 occur.
+Wilson (1927), interval of a share. Tango (1998), score interval of a paired difference of shares. Both are the values
+that a score test does not reject: they stay within bounds, and hold where shares are near 0 or 1. McNemar (1947), exact
+test on discordant pairs. Fisher (1935), sign-flip test, which is McNemar's where each unit differs by one. That
+differences are paired follows Miller (2024), "Adding Error Bars to Evals"; he uses the central limit theorem, which
+needs more units and shares further from 0 and 1 than test sets have.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtr, ndtr, ndtri
+from scipy.special import bdtr, stdtrit
 
 Floats = NDArray[np.float64]
 NAN = float("nan")
 CHUNK_VALUES = 4_000_000
 """Random numbers held at once while resampling."""
-NO_SPREAD = 1e-12
-"""Below it, differences between shares are rounding."""
+FINEST = 64
+"""Differences that are multiples of one over at most this (means of as many samples) are added without rounding."""
+GRID = 2**15
+"""Steps that the sum of others is divided into."""
+ROUNDING = 1e-9
 
 
 class Estimate(NamedTuple):
@@ -38,17 +43,20 @@ class Estimate(NamedTuple):
         return Estimate(*(factor * bound + shift for bound in self))
 
 
-def wilson(successes: int, total: int, confidence: float) -> Estimate:
-    """Share of successes with Wilson's score interval."""
+def wilson(successes: float, total: float, confidence: float, degrees: float = math.inf) -> Estimate:
+    """Share of successes with Wilson's score interval.
+
+    `degrees` of freedom of the variance, where `total` comes of an estimated one (Student's quantile, not the normal).
+    """
     if not 0 <= successes <= total:
         raise ValueError(f"{successes} successes of {total}: expected 0 <= successes <= total")
     if total == 0:
         return Estimate(NAN, NAN, NAN)
-    z, share = _z(confidence), successes / total
+    z, share = _quantile(confidence, degrees), successes / total
     centre = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z / (1 + z * z / total) * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    low = 0.0 if successes == 0 else float(centre - half)
-    high = 1.0 if successes == total else float(centre + half)
+    half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    low = 0.0 if successes == 0 else centre - half
+    high = 1.0 if successes == total else centre + half
     return Estimate(share, low, high)
 
 
@@ -61,6 +69,8 @@ class Paired(NamedTuple):
     """Problems on which the first is better."""
     losses: int
     ties: int
+    detectable: float = NAN
+    """The smallest difference that the test would have shown with 80% chance; see `power`."""
 
 
 def compare_shares(first: ArrayLike, second: ArrayLike, confidence: float) -> Paired:
@@ -82,21 +92,24 @@ def mcnemar(wins: int, losses: int) -> float:
     return min(1.0, 2 * float(bdtr(min(wins, losses), discordant, 0.5))) if discordant else 1.0
 
 
-def tango(wins: int, losses: int, total: int, confidence: float) -> Estimate:
-    """(wins - losses) / total with the score interval: the differences that a score test does not reject."""
-    if min(wins, losses) < 0 or wins + losses > total:
+def tango(wins: float, losses: float, total: float, confidence: float, degrees: float = math.inf) -> Estimate:
+    """(wins - losses) / total with the score interval: the differences that a score test does not reject.
+
+    `degrees` as in `wilson`.
+    """
+    if min(wins, losses) < 0 or wins + losses > total * (1 + ROUNDING):
         raise ValueError(f"{wins} wins and {losses} losses of {total}: expected counts that fit into the total")
     if total == 0:
         return Estimate(NAN, NAN, NAN)
-    value, z = (wins - losses) / total, _z(confidence)
+    value, z = (wins - losses) / total, _quantile(confidence, degrees)
 
     def score(delta: float) -> float:
         b = (2 * total - wins + losses) * delta - wins - losses
         c = -losses * delta * (1 - delta)
-        losing = (np.sqrt(max(b * b - 8 * total * c, 0.0)) - b) / (4 * total)
+        losing = (math.sqrt(max(b * b - 8 * total * c, 0.0)) - b) / (4 * total)
         variance = total * (2 * losing + delta * (1 - delta))
         gap = wins - losses - total * delta
-        return float(gap / np.sqrt(variance)) if variance > 0 else float(np.copysign(np.inf, gap))
+        return gap / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, gap)
 
     def solve(edge: float, level: float) -> float:
         inside, outside = value, edge
@@ -108,42 +121,33 @@ def tango(wins: int, losses: int, total: int, confidence: float) -> Estimate:
     return Estimate(value, solve(-1.0, z), solve(1.0, z))
 
 
-def sign_flip(differences: ArrayLike, resamples: int, seed: int) -> float:
-    """Two-sided p-value that the units' differences are symmetric about 0; never below 1 / (resamples + 1)."""
+def sign_flip(differences: ArrayLike) -> float:
+    """Two-sided p-value that the units' differences are symmetric about 0: the share of all 2^units ways to sign them
+    whose sum is as far from 0 as theirs. Exact; differences finer than 1 / `FINEST` are rounded to a grid first.
+    """
     gaps = np.asarray(differences, dtype=float)
     if len(gaps) == 0:
         return NAN
-    rng = np.random.default_rng(seed)
-    observed, extreme = abs(gaps.sum()) * (1 - 1e-12), 0
-    for rows in _chunks(resamples, len(gaps)):
-        signs = rng.integers(0, 2, size=(rows, len(gaps)), dtype=np.int8) * 2 - 1
-        extreme += int((np.abs(signs @ gaps) >= observed).sum())
-    return (1 + extreme) / (1 + resamples)
+    steps = _steps(gaps)
+    total, observed = int(np.abs(steps).sum()), abs(int(steps.sum()))
+    chances, reached = np.zeros(total + 1), 0
+    chances[0] = 1.0
+    for step in np.sort(np.abs(steps[steps != 0])):
+        half = chances[: reached + 1] / 2
+        chances[: reached + 1] = half
+        chances[step : step + reached + 1] += half
+        reached += int(step)
+    sums = 2 * np.arange(total + 1) - total
+    return min(1.0, float(chances[np.abs(sums) >= observed].sum()))
 
 
-def bca(value: float, replicates: Floats, influence: Floats, confidence: float) -> Estimate:
-    """Efron's BCa interval. `influence`: what each unit adds to the value, up to a factor; it gives the acceleration.
-
-    Without spread among the units the interval is undefined.
-    """
-    if np.ptp(influence) < NO_SPREAD:
-        return Estimate(value, NAN, NAN)
-    below = np.mean(replicates < value) + 0.5 * np.mean(replicates == value)
-    bias = ndtri(np.clip(below, 0.5 / len(replicates), 1 - 0.5 / len(replicates)))
-    acceleration = (influence**3).sum() / (6 * (influence**2).sum() ** 1.5)
-    tails = bias + ndtri([(1 - confidence) / 2, (1 + confidence) / 2])
-    low, high = np.quantile(replicates, ndtr(bias + tails / (1 - acceleration * tails)))
-    return Estimate(value, float(low), float(high))
-
-
-def percentile(value: float, replicates: ArrayLike, confidence: float) -> Estimate:
-    """Efron's percentile interval, for statistics that are not means; undefined replicates are left out."""
-    finite = np.asarray(replicates, dtype=float)
-    finite = finite[np.isfinite(finite)]
-    if len(finite) == 0 or np.isnan(value):
-        return Estimate(value, NAN, NAN)
-    low, high = np.quantile(finite, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Estimate(value, float(low), float(high))
+def _steps(gaps: Floats) -> NDArray[np.int64]:
+    """Differences as whole numbers of a step that divides them, or of a fine one."""
+    for parts in range(1, FINEST + 1):
+        steps = np.rint(gaps * parts)
+        if np.abs(steps - gaps * parts).max() < ROUNDING:
+            return steps.astype(np.int64)
+    return np.rint(gaps * (GRID / np.abs(gaps).sum())).astype(np.int64)
 
 
 def resampled(units: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
@@ -159,8 +163,8 @@ def _chunks(resamples: int, units: int) -> Iterator[int]:
         yield min(step, resamples - start)
 
 
-def _z(confidence: float) -> float:
-    return float(ndtri((1 + confidence) / 2))
+def _quantile(confidence: float, degrees: float) -> float:
+    return float(stdtrit(degrees, (1 + confidence) / 2))
 
 
 def _same_problems(first: int, second: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ import numpy as np
 from proofline.config.schema import ABLATION, POLICIES, Evaluation
 from proofline.evaluation.clusters import Clusters
 from proofline.evaluation.metrics import Metrics
+from proofline.evaluation.multiplicity import holm
 from proofline.evaluation.selection import Ints
 from proofline.evaluation.statistics import Estimate, Paired
 from proofline.evaluation.tally import Tally, tally
@@ -32,6 +33,8 @@ TITLES = {
 }
 """What is evaluated, as tables name it and in their order."""
 OVERALL = "overall"
+KINDS = ("greedy", "sampled")
+"""What a change is measured in, by the names of its fields."""
 BASELINE_TITLES = {"layout": "layout alone", "length": "length alone", "program": "the program's check"}
 """What GenRM's ranking is held against; see `baselines`."""
 
@@ -58,6 +61,13 @@ class Change:
     greedy: dict[str, Paired]
     """By benchmark, and `overall`."""
     sampled: dict[str, Paired]
+    adjusted: dict[str, float] = field(default_factory=dict)
+    """By kind: the p-value over all problems among those of all changes (Holm)."""
+
+    def claim(self, kind: str) -> Paired:
+        """Over all problems, with the adjusted p-value: what may be said of it."""
+        paired: Paired = getattr(self, kind)[OVERALL]
+        return paired._replace(p_value=self.adjusted[kind])
 
 
 class Steps(NamedTuple):
@@ -93,6 +103,11 @@ class Study:
     @property
     def num_samples(self) -> int:
         return int(next(iter(self.policies.values()))["num_samples"])
+
+    @property
+    def comparisons(self) -> int:
+        """How many p-values are adjusted for one another."""
+        return sum(len(change.adjusted) for change in (*self.changes, *self.parts))
 
     def part(self, policy: str, benchmark: str = OVERALL) -> Metrics:
         metrics = self.policies[policy]
@@ -132,21 +147,34 @@ def compose(
         return Change(
             policy=name,
             before=before,
-            greedy={p: clusters[r].compare_solved(solved[r], solved_before[r]) for p, r in parts.items()},
+            greedy={p: clusters[r].compare(solved[r], solved_before[r]) for p, r in parts.items()},
             sampled={p: clusters[r].compare(mean[r], mean_before[r]) for p, r in parts.items()},
         )
 
+    *changes, alone, beside = adjusted(
+        [
+            *(change(before, name) for before, name in pairwise(POLICIES)),
+            change("dpo", ABLATION),
+            change(ABLATION, "genrm"),
+        ]
+    )
     return Study(
         policies={name: results[name].metrics for name in TITLES},
         win_rates={name: rates for name in TITLES if (rates := results[name].win_rates)},
         opponent=opponent,
         steps={name: steps(name) for name in TITLES},
-        changes=tuple(change(before, name) for before, name in pairwise(POLICIES)),
-        parts=(change("dpo", ABLATION), change(ABLATION, "genrm")),
+        changes=tuple(changes),
+        parts=(alone, beside),
         verifier=verifier,
         verified_policy=verified_policy,
         confidence=section.confidence,
     )
+
+
+def adjusted(changes: Sequence[Change]) -> list[Change]:
+    """The same, each p-value over all problems adjusted for all of them."""
+    p_values = iter(holm([getattr(change, kind)[OVERALL].p_value for change in changes for kind in KINDS]))
+    return [replace(change, adjusted={kind: next(p_values) for kind in KINDS}) for change in changes]
 
 
 def _parts(table: Tally) -> dict[str, Ints]:
@@ -185,8 +213,12 @@ def all_metrics(study: Study) -> Metrics:
             policies[name][f"win_rate_against_{study.opponent}"] = study.win_rates[name][OVERALL]["win_rate"]
     changes = {
         f"{change.policy}_over_{change.before}": {
-            "greedy": {**change.greedy[OVERALL].difference._asdict(), "p": change.greedy[OVERALL].p_value},
-            "sampled": {**change.sampled[OVERALL].difference._asdict(), "p": change.sampled[OVERALL].p_value},
+            kind: {
+                **change.claim(kind).difference._asdict(),
+                "p": getattr(change, kind)[OVERALL].p_value,
+                "p_adjusted": change.adjusted[kind],
+            }
+            for kind in KINDS
         }
         for change in (*study.changes, *study.parts)
     }

@@ -67,11 +67,13 @@ def evaluate_verifier(
 
 def _discrimination(scored: Scored, clusters: Clusters) -> Metrics:
     right, p_yes, pairs = scored.right, scored.p_yes, comparable(scored.right, scored.layouts)
+    matched = pairs.sum(axis=(1, 2)) > 0
     accepted = (p_yes > 0.5).astype(float)
     return {
         "problems": len(right),
         "mixed_problems": int(np.isfinite(within_problem(right, p_yes)).sum()),
-        "matched_problems": int((pairs.sum(axis=(1, 2)) > 0).sum()),
+        "matched_problems": int(matched.sum()),
+        "matched_clusters": clusters[np.flatnonzero(matched)].count,
         "matched_pairs": int(pairs.sum()),
         "candidates": int(right.size),
         "right": int(right.sum()),

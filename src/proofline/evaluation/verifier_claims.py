@@ -4,55 +4,87 @@ That it tells right from wrong needs two things, both among candidates of one pr
 bound above 0.5, and a difference to every cheap baseline whose interval excludes zero. What it gains by choosing is
 measured in any case; but where those two fail, the sentence says that the layout alone may be what it chooses by. The
 AUROC within problems whatever the layout is no evidence, and no sentence gives it.
+
+The gains by choosing are several comparisons, and their p-values are adjusted for one another. What tells needs all of
+its tests to show an effect; such a claim is at the level of each without adjustment (Berger 1982, intersection-union).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from proofline.evaluation.baselines import CHEAP
-from proofline.evaluation.claims import confidence_words, effect, is_shown, percent
+from proofline.evaluation.claims import confidence_words, effect, is_shown, percent, seen_words
 from proofline.evaluation.metrics import Metrics, estimate, paired
+from proofline.evaluation.multiplicity import holm
+from proofline.evaluation.statistics import Paired
 from proofline.evaluation.study import BASELINE_TITLES, OVERALL, TITLES, Study
 
 FEWEST_MATCHED = 20
-"""Problems with a comparable pair below which a bootstrap over them says nothing about the verifier."""
+"""Clusters of problems with a comparable pair below which they say nothing about the verifier."""
 MEASURE = "auroc_within_layout"
 CAVEAT = "not shown to come of more than the candidates' layout"
+
+
+class Choice(NamedTuple):
+    """What GenRM chooses, against another choice among the same samples."""
+
+    subject: str
+    other: str
+    result: Paired
+    caveat: str = ""
+    sentence: str = "{}"
+    """Holds the effect's."""
 
 
 def verifier_claims(study: Study) -> list[str]:
     """One sentence a finding."""
     part, confidence = study.verifier[OVERALL], study.confidence
     sentences = [discrimination(part, confidence), *_program(part, confidence), *_errors(part, confidence)]
-    samples = study.verifier["num_samples"]
-    best, measure = f"best-of-{samples} by GenRM", f"accuracy on the samples of {TITLES[study.verified_policy]}"
-    caveat = "" if tells(part, confidence) else CAVEAT
-    for name, other in (("best_of_over_one", "a single sample"), ("best_of_over_majority", f"majority vote@{samples}")):
-        if name in part["gains"]:
-            sentences.append(effect(best, other, measure, paired(part["gains"][name]), confidence, caveat))
+    measure, made = f"accuracy on the samples of {TITLES[study.verified_policy]}", choices(study)
+    for one, p_value in zip(made, holm([one.result.p_value for one in made]), strict=True):
+        result = one.result._replace(p_value=p_value)
+        words = effect(one.subject, one.other, measure, result, confidence, one.caveat)
+        sentences.append(one.sentence.format(words))
+    return sentences
+
+
+def choices(study: Study) -> list[Choice]:
+    """Those of which the report says what they gain."""
+    part, samples = study.verifier[OVERALL], study.verifier["num_samples"]
+    best, caveat = f"best-of-{samples} by GenRM", "" if tells(part, study.confidence) else CAVEAT
+    made = [
+        Choice(best, other, paired(part["gains"][name]), caveat)
+        for name, other in (
+            ("best_of_over_one", "a single sample"),
+            ("best_of_over_majority", f"majority vote@{samples}"),
+        )
+        if name in part["gains"]
+    ]
     if part["gains"]:
         name = strongest_cheap(part)
         over = paired(part["baselines"][name]["genrm_over"]["best_of"])
-        sentences.append(effect(best, f"best-of-{samples} by {BASELINE_TITLES[name]}", measure, over, confidence))
+        made.append(Choice(best, f"best-of-{samples} by {BASELINE_TITLES[name]}", over))
     if point := compared_at(part["equal_compute"]):
-        sentences.append(_equal_compute(point, measure, confidence, caveat))
-    return sentences
+        made.append(_equal_compute(point, caveat))
+    return made
 
 
 def tells(part: Metrics, confidence: float) -> bool:
     """Do the numbers show that it tells right from wrong where the candidates look alike?"""
     beaten = all(_beats(part, name, confidence) for name in CHEAP)
-    return part["matched_problems"] >= FEWEST_MATCHED and estimate(part[MEASURE]).low > 0.5 and beaten
+    return part["matched_clusters"] >= FEWEST_MATCHED and estimate(part[MEASURE]).low > 0.5 and beaten
 
 
 def discrimination(part: Metrics, confidence: float) -> str:
     """Whether GenRM looks at the arithmetic: its AUROC within problems and layouts, against guessing and baselines."""
     number, which = part["matched_problems"], "samples of one problem and one layout"
-    if number < FEWEST_MATCHED:
+    if part["matched_clusters"] < FEWEST_MATCHED:
         return (
             f"Whether GenRM tells right from wrong {which} is open: {number or 'no'} "
-            f"problem{'s have' if number > 1 else ' has'} both, and fewer than {FEWEST_MATCHED} allow no claim."
+            f"problem{'s have' if number > 1 else ' has'} both, of {part['matched_clusters']} clusters, and fewer than "
+            f"{FEWEST_MATCHED} clusters allow no claim."
         )
     value, low, high = estimate(part[MEASURE])
     where = (
@@ -63,8 +95,13 @@ def discrimination(part: Metrics, confidence: float) -> str:
         return f"**GenRM tells right from wrong {which}**: {where}."
     if not low > 0.5:
         return f"GenRM is not shown to tell right from wrong {which}: {where}."
-    others = " and ".join(BASELINE_TITLES[name] for name in CHEAP if not _beats(part, name, confidence))
-    return f"GenRM ranks {which} better than guessing, but is not shown to do so better than {others}: {where}."
+    others = [name for name in CHEAP if not _beats(part, name, confidence)]
+    least = max(paired(part["baselines"][name]["genrm_over"][MEASURE]).detectable for name in others)
+    better = f"better than {' and '.join(BASELINE_TITLES[name] for name in others)}"
+    return (
+        f"GenRM ranks {which} better than guessing, but is not shown to do so {better}: {where}; "
+        f"{seen_words(least, _auroc)}."
+    )
 
 
 def strongest_cheap(part: Metrics) -> str:
@@ -90,14 +127,20 @@ def _listed(names: Iterable[str], part: Metrics) -> str:
 
 def _program(part: Metrics, confidence: float) -> list[str]:
     """How far GenRM stays from the program's check; nothing where too few candidates can be compared."""
-    over = paired(part["baselines"]["program"]["genrm_over"][MEASURE]).difference
-    if part["matched_problems"] < FEWEST_MATCHED or over.value != over.value:
+    result = paired(part["baselines"]["program"]["genrm_over"][MEASURE])
+    over = result.difference
+    if part["matched_clusters"] < FEWEST_MATCHED or over.value != over.value:
         return []
     value = estimate(part["baselines"]["program"][MEASURE]).value
     interval = f"({confidence_words(confidence)} {abs(over.high):.2f} to {abs(over.low):.2f})"
     if over.high < 0:
         return [f"GenRM stays {-over.value:.2f} {interval} below the program's check, which reaches {value:.2f} there."]
-    return [f"The program's check reaches {value:.2f} there; GenRM is not shown to fall short of it."]
+    power = seen_words(result.detectable, _auroc)
+    return [f"The program's check reaches {value:.2f} there; GenRM is not shown to fall short of it; {power}."]
+
+
+def _auroc(difference: float) -> str:
+    return f"{difference:.2f}"
 
 
 def _errors(part: Metrics, confidence: float) -> list[str]:
@@ -111,14 +154,14 @@ def _errors(part: Metrics, confidence: float) -> list[str]:
     ]
 
 
-def _equal_compute(point: Metrics, measure: str, confidence: float, caveat: str) -> str:
+def _equal_compute(point: Metrics, caveat: str) -> Choice:
     """GenRM's choice against the vote that its tokens buy, or against all samples there are."""
     chains = f"{point['chains']} chain{'s' if point['chains'] > 1 else ''} each"
     subject = f"best-of-{point['n']} by GenRM with {chains} ({point['tokens']:,.0f} tokens a problem)"
     votes, buys = point["majority_n"], point["majority_affordable"]
-    words = effect(
-        subject, f"majority vote@{votes}", measure, paired(point["best_of_over_majority"]), confidence, caveat
-    )
-    if votes == buys:
-        return f"At equal compute: {words}"
-    return f"At more compute than the largest vote's: {words} The same tokens buy {buys:,} samples; there are {votes}."
+    sentence = "At equal compute: {}"
+    if votes != buys:
+        sentence = (
+            f"At more compute than the largest vote's: {{}} The same tokens buy {buys:,} samples; there are {votes}."
+        )
+    return Choice(subject, f"majority vote@{votes}", paired(point["best_of_over_majority"]), caveat, sentence)
