@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from proofline.comparison.results import ComparisonError, Item, Results, shortened
+from proofline.comparison.results import ComparisonError, Item, Results, described
 from proofline.records import Grade, Problem, stable_id
 from proofline.storage.records import read_records
 from proofline.tracking.lineage import Item as Source
@@ -59,4 +59,4 @@ def _shares(path: Path) -> dict[str, float]:
 
 
 def _item(problem: Problem) -> Item:
-    return Item(shortened(f"{problem.question} → {problem.answer}"), problem.cluster)
+    return Item(described(problem.question, problem.answer), problem.cluster)

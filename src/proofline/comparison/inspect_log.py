@@ -21,7 +21,7 @@ from zipfile import BadZipFile, ZipFile
 import zipfile_zstd  # noqa: F401 - teaches zipfile to unpack Zstandard
 from zstandard import ZstdError
 
-from proofline.comparison.results import ComparisonError, Item, Results, counted, keyed, shortened, source
+from proofline.comparison.results import ComparisonError, Item, Results, counted, described, keyed, source
 
 WORDS = {"c": 1.0, "i": 0.0, "p": 0.5, "n": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 """Correct, incorrect, partial, no answer; and how others spell the first two."""
@@ -46,7 +46,10 @@ def read_inspect(path: Path) -> Results:
     return Results(
         name=str(path),
         origin=f"inspect_ai, {header['eval']['task']} by {header['eval']['model']}",
-        items={key_of[one][0]: Item(_text(content), key_of[one][1]) for one, content in contents.items()},
+        items={
+            key_of[one][0]: Item(described(str(content[0]), content[2]), key_of[one][1])
+            for one, content in contents.items()
+        },
         metrics={metric: {key: _mean(epochs) for key, epochs in by_key.items()} for metric, by_key in values.items()},
         sources=(source(path),),
         notes=tuple(_notes(header, samples)),
@@ -84,10 +87,6 @@ def _content(sample: Sample) -> list[object]:
         given = json.dumps([[message["role"], message["content"]] for message in given], ensure_ascii=False)
     whole = ATTACHMENT.sub(lambda found: attached.get(found[1], found[0]), given)
     return [whole, sample.get("choices"), sample["target"]]
-
-
-def _text(content: list[object]) -> str:
-    return shortened(f"{content[0]} → {content[2]}")
 
 
 def _scores(sample: Sample) -> Iterator[tuple[str, float]]:

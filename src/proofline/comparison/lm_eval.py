@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from proofline.comparison.results import ComparisonError, Item, Results, counted, keyed, shortened, source
+from proofline.comparison.results import ComparisonError, Item, Results, counted, described, keyed, source
 
 FIELDS = {
     "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics", "doc_hash", "prompt_hash",
@@ -86,4 +86,4 @@ def _number(value: object) -> float:
 def _text(row: Row) -> str:
     doc = row["doc"]
     question = next((doc[name] for name in ("question", "problem", "query") if name in doc), None)
-    return shortened(f"{question or json.dumps(doc, ensure_ascii=False)} → {row['target']}")
+    return described(str(question or json.dumps(doc, ensure_ascii=False)), row["target"])

@@ -76,8 +76,12 @@ def source(path: Path) -> Source:
         return Source(path.name, hashlib.file_digest(content, "md5").hexdigest(), path.stat().st_size)
 
 
-def shortened(text: str, length: int = 100) -> str:
-    """On one line, cut."""
+def described(question: str, reference: object) -> str:
+    """Both on one line, each cut where it is long."""
+    return f"{_shortened(question, 80)} → {_shortened(str(reference), 30)}"
+
+
+def _shortened(text: str, length: int) -> str:
     line = " ".join(text.split())
     return line if len(line) <= length else line[: length - 1] + "…"
 
