@@ -60,7 +60,7 @@ def read_lm_eval(path: Path) -> Results:
 
 
 def _rows(path: Path) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     with open(path, "rb") as lines:
         for number, line in enumerate(lines, 1):
             try:

@@ -50,7 +50,8 @@ def sentence(one: Measured, confidence: float, tests: int) -> str:
         size = f"{number(abs(one.difference.value), one)} ({number(low, one)} to {number(high, one)})"
         return f"**{one.metric}: {side} is higher** by {size}, {p_words(one.p_holm)}{corrected}."
     seen = one.smallest_shown
-    power = f"; this test would have shown {number(seen, one)} or more with 80% chance" if seen == seen else ""
+    test = "this test on its own" if tests > 1 else "this test"
+    power = f"; {test} would have shown {number(seen, one)} or more with 80% chance" if seen == seen else ""
     return f"{one.metric}: no difference shown ({p_words(one.p_holm)}{corrected}); {bounds}{power}."
 
 
