@@ -88,7 +88,7 @@ def test_seeds_of_one_side_are_about_the_same_items_too() -> None:
 
 
 def test_no_metric_in_common_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ComparisonError, match="a has acc; b exact_match"):
+    with pytest.raises(ComparisonError, match="a has acc; b has exact_match"):
         pair([results("a", {"acc": [1.0]})], [results("b", {"exact_match": [1.0]})])
 
 

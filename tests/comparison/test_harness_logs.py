@@ -216,6 +216,13 @@ def test_inspect_the_json_format_says_the_same() -> None:
     assert found.items.keys() <= read_inspect(inspect_ai("sft-faulty.eval")).items.keys()
 
 
+def test_inspect_an_older_release_packs_otherwise_and_names_the_same_items() -> None:
+    found = read_inspect(inspect_ai("mock-0.3.69.eval"))
+    assert found.items.keys() < read_inspect(inspect_ai("sft.eval")).items.keys()
+    assert set(found.metrics) == {"match", "includes"}
+    assert mean(found, "match") == 0
+
+
 def json_log(**changes: Any) -> dict[str, Any]:
     log: dict[str, Any] = json.loads(inspect_ai("sft-faulty.json").read_text(encoding="utf-8"))
     return log | changes

@@ -68,15 +68,17 @@ stages:
     deps: [train.py]
     outs: [models/dpo]
   evaluate:
-    foreach: [base, dpo]
+    foreach:
+      base: {weights: train.py}
+      dpo: {weights: models/dpo}
     do:
-      cmd: python evaluate.py ${item}
+      cmd: python evaluate.py ${key}
       params: [seed]
-      deps: [evaluate.py, data/problems/test.jsonl, models]
+      deps: [evaluate.py, data/problems/test.jsonl, "${item.weights}"]
       outs:
-        - reports/evaluate/${item}/greedy_grades.jsonl
-        - reports/evaluate/${item}/sample_grades.jsonl
-        - reports/evaluate/${item}/metrics.json
+        - reports/evaluate/${key}/greedy_grades.jsonl
+        - reports/evaluate/${key}/sample_grades.jsonl
+        - reports/evaluate/${key}/metrics.json
 """
 IGNORED = "/.tracking/\n/mlflow.db*\n/mlartifacts/\n/models/\n/reports/\n/data/\n"
 
@@ -213,6 +215,7 @@ def test_other_problems_are_refused_with_what_differs(root: Path, tmp_path: Path
 def test_names_that_lead_nowhere_are_refused_with_a_remedy(root: Path) -> None:
     assert "`dvc exp show` lists the experiments" in refused(root, "nowhere", "HEAD")
     assert "evaluations of base, dpo, none of sft" in refused(root, "HEAD:sft", "HEAD:dpo")
+    assert "samples_x.jsonl: no such file" in refused(root, "samples_x.jsonl", "HEAD")
     assert "stands there twice" in refused(root, "HEAD:dpo,HEAD:dpo", "HEAD:base")
     assert "f" * 32 in refused(root, "f" * 32, "HEAD")
 

@@ -20,9 +20,11 @@ def add_compare_command(commands: argparse._SubParsersAction[argparse.ArgumentPa
         "compare", help="hold two sets of results against each other, item by item", epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    compare.add_argument("a", metavar="A")
-    compare.add_argument("b", metavar="B")
-    compare.add_argument("--confidence", type=confidence, default=0.95, help="of intervals and claims (default: 0.95)")
+    compare.add_argument("a", metavar="A", help="a file, a version, a run, a commit or an experiment: see below")
+    compare.add_argument("b", metavar="B", help="another; differences are A - B")
+    compare.add_argument(
+        "--confidence", type=confidence, metavar="SHARE", default=0.95, help="of intervals and claims (default: 0.95)"
+    )
     compare.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON too")
     compare.add_argument("--no-log", action="store_true", help="make no run in the tracking store")
     compare.set_defaults(run=run_compare)

@@ -62,9 +62,9 @@ def pair(a: Sequence[Results], b: Sequence[Results]) -> Pair:
                 )
     both = [metric for metric in first.metrics if metric in theirs]
     if not both:
-        raise ComparisonError(
-            f"no metric is in both: {a[0].name} has {', '.join(sorted(ours))}; {b[0].name} {', '.join(sorted(theirs))}"
-        )
+        has_a, has_b = (", ".join(sorted(metrics)) or "none" for metrics in (ours, theirs))
+        told = "".join(f"\n  {note}" for note in _notes(a, b, set(), set()))
+        raise ComparisonError(f"no metric is in both: {a[0].name} has {has_a}; {b[0].name} has {has_b}{told}")
     items = {key: first.items[key] for key in sorted(first.items)}
     measured = [metric for metric in both if any(_defined(side[0], metric) for side in (a, b))]
     notes = _notes(a, b, ours ^ theirs, set(both) - set(measured))

@@ -73,6 +73,8 @@ def read_results(name: str, where: Places) -> Results:
     """Raises ComparisonError where the name leads to nothing."""
     if os.path.exists(name):
         return _read_file(Path(name))
+    if Path(name).suffix in READERS:
+        raise ComparisonError(f"{name}: no such file")
     from proofline.comparison.stored import results_of_revision, results_of_run, results_of_version
     from proofline.registry.store import plain_errors
 
