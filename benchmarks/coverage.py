@@ -1,6 +1,6 @@
 """How often do the 95% intervals hold the truth, and how often does the test see what is not there? By simulation.
 
-    python benchmarks/coverage.py [--simulations 2000]
+    python benchmarks/coverage.py [--simulations 1000]
 
 Test sets are drawn whose truth is known: clusters as unequal as the templates of the default recipe's mathematics,
 whose members are alike (intra-cluster correlation 0.1, 0.3, 0.5; there it was 0.3 to 0.5) or that have no kin; one
@@ -26,11 +26,12 @@ from proofline.evaluation.selection import Floats, Ints
 from proofline.evaluation.statistics import Estimate, compare_shares, wilson
 
 TEMPLATES = (
-    1, 1, 1, 2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 5, 5, 5, 5, 5, 7, 7, 7, 7, 7, 7, 8, 8, 9, 9, 9, 10, 10, 10, 10, 11, 18, 22, 26
+    1, 1, 1, 2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 5, 5, 5, 5, 5,
+    7, 7, 7, 7, 7, 7, 8, 8, 9, 9, 9, 10, 10, 10, 10, 11, 18, 22, 26,
 )  # fmt: skip
 """Test problems of each."""
 CLUSTERS, SHARES, ALIKE = (20, 50, 200), (0.02, 0.1, 0.5, 0.9, 0.98), (None, 0.1, 0.3, 0.5)
-PAIRS = ((0.02, 0.02), (0.04, 0.02), (0.1, 0.1), (0.2, 0.1), (0.5, 0.5), (0.6, 0.5), (0.98, 0.9))
+PAIRS = ((0.02, 0.02), (0.1, 0.1), (0.5, 0.5), (0.2, 0.1), (0.98, 0.9))
 AGREEMENT = 0.5
 """Correlation of two policies' results on a problem."""
 LEVEL, RESAMPLES = 0.95, 1000
@@ -84,7 +85,8 @@ def joint(first: float, second: float = 0.0) -> Floats:
 
 
 def cases() -> Iterator[Case]:
-    for shares, alike, clusters in product([(one,) for one in SHARES] + list(PAIRS), ALIKE, CLUSTERS):
+    truths: list[tuple[float, ...]] = [*((one,) for one in SHARES), *PAIRS]
+    for shares, alike, clusters in product(truths, ALIKE, CLUSTERS):
         for answers in (1, 8):
             if len(shares) == 1 or alike in (None, 0.3):
                 yield Case(clusters, answers, alike, shares)
@@ -184,7 +186,7 @@ def cell(row: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--simulations", type=int, default=2000)
+    parser.add_argument("--simulations", type=int, default=1000)
     simulations = parser.parse_args().simulations
     rows = [measure(case, simulations, seed=0) for case in cases()]
     settings = {"simulations": simulations, "level": LEVEL, "resamples of the former": RESAMPLES}

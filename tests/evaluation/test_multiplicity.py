@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isnan, nan
+from random import Random
 
 import numpy as np
 import pytest
@@ -38,9 +39,9 @@ def test_none_is_smaller_than_alone_nor_larger_than_bonferronis(values: list[flo
 
 
 @given(p_values, st.randoms())
-def test_order_is_kept_and_does_not_matter(values: list[float], random: object) -> None:
+def test_order_is_kept_and_does_not_matter(values: list[float], random: Random) -> None:
     places = list(range(len(values)))
-    random.shuffle(places)  # type: ignore[attr-defined]
+    random.shuffle(places)
     adjusted = holm(values)
     assert holm([values[place] for place in places]) == [adjusted[place] for place in places]
     assert all(adjusted[a] <= adjusted[b] for a in places for b in places if values[a] < values[b])

@@ -271,6 +271,7 @@ class Evaluation(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1.0)]
     """Level of all intervals."""
     bootstrap_resamples: Annotated[int, Field(ge=100)]
+    """Draws of clusters for the interval of the pooled AUROC; all other intervals and tests are computed."""
 
 
 class Verification(Section):

@@ -59,7 +59,7 @@ class Clusters:
         if len(sizes) < 2:
             return Estimate(value, NAN, NAN)
         trials = effective_trials(above, np.zeros(len(sizes)), sizes)
-        return wilson(value * trials, trials, self.confidence, len(sizes) - 1)
+        return wilson(value * trials, trials, self.confidence, len(sizes) - 1)._replace(value=value)
 
     def compare(self, first: ArrayLike, second: ArrayLike) -> Paired:
         """Mean of `first - second` over the problems where both are defined; sign-flip test over clusters."""
@@ -74,7 +74,7 @@ class Clusters:
             return Paired(Estimate(won - lost, NAN, NAN), sign_flip(wins - losses), *counts)
         trials, degrees = effective_trials(wins, losses, sizes), len(sizes) - 1
         return Paired(
-            tango(won * trials, lost * trials, trials, self.confidence, degrees),
+            tango(won * trials, lost * trials, trials, self.confidence, degrees)._replace(value=won - lost),
             sign_flip(wins - losses),
             *counts,
             smallest_difference(won + lost, trials, degrees, 1 - self.confidence),

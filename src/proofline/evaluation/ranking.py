@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from proofline.evaluation.clusters import Clusters
-from proofline.evaluation.effective import averaged, expected_trials, worth
+from proofline.evaluation.effective import averaged, worth
 from proofline.evaluation.selection import Floats, Ints
 from proofline.evaluation.statistics import Estimate, wilson
 
@@ -49,8 +49,8 @@ def pooled_estimate(right: Floats, scores: Floats, clusters: Clusters) -> Estima
     drawn = [_auroc(flat, levels, np.repeat(times, right.shape[1])) for times in clusters.weights()]
     variance = np.nanvar(drawn) * clusters.count / (clusters.count - 1)
     rarer = min((clusters.totals(side.sum(axis=1)) for side in (right, 1 - right)), key=worth)
-    trials = averaged(variance, value * (1 - value), worth(rarer), expected_trials(rarer))
-    return wilson(value * trials, trials, clusters.confidence, clusters.count - 1)
+    trials = averaged(variance, value * (1 - value), worth(rarer), worth(rarer))
+    return wilson(value * trials, trials, clusters.confidence, clusters.count - 1)._replace(value=value)
 
 
 def _auroc(right: Floats, levels: Ints, times: Floats | Ints) -> float:
