@@ -223,6 +223,12 @@ def test_inspect_an_older_release_packs_otherwise_and_names_the_same_items() -> 
     assert mean(found, "match") == 0
 
 
+def test_inspect_an_evaluation_that_failed_compares_with_nothing_and_says_so() -> None:
+    failed = read_inspect(inspect_ai("failed-0.3.69.eval"))
+    with pytest.raises(ComparisonError, match=r"no metric is in both.*none.*\n.*the log's status is error"):
+        pair([failed], [failed])
+
+
 def json_log(**changes: Any) -> dict[str, Any]:
     log: dict[str, Any] = json.loads(inspect_ai("sft-faulty.json").read_text(encoding="utf-8"))
     return log | changes
