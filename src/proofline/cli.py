@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proofline.certificate.commands import add_certificate_commands
+from proofline.comparison.commands import add_compare_command
 from proofline.config.checkout import run_in_own_checkout
 from proofline.config.collector import collect_seldom
 from proofline.config.failures import explained
@@ -86,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_certificate_commands(commands)
     add_explain_command(commands)
     add_seeds_commands(commands)
+    add_compare_command(commands)
 
     graph = commands.add_parser("graph", help="draw the stage graph of dvc.yaml")
     graph.add_argument(

@@ -30,6 +30,7 @@ ALLOWED = {
     | {"serving", "endpoint"},
     "certificate": FOUNDATION | {"evaluation", "storage", "tracking", "registry", "seeds"},
     "seeds": FOUNDATION | {"evaluation", "storage", "tracking", "registry"},
+    "comparison": FOUNDATION | {"evaluation", "storage", "tracking", "registry", "certificate"},
     "graph": set(),
     "explain": FOUNDATION | {"data", "storage", "sampling", "launch"},
 }
