@@ -19,7 +19,6 @@ from typing import Any
 from proofline.evaluation.items import Candidate, Graded, Item, Items
 from proofline.evaluation.study import TITLES, Study
 from proofline.evaluation.tally import benchmark_of, benchmark_title
-from proofline.records import Decoding
 
 MAX_CHAINS = 8_000_000
 """Characters of different first chains; the embedded default has half a million."""
