@@ -8,7 +8,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from invented import results
+from invented_results import results
 
 from proofline.comparison.compare import Comparison, Measured, compare
 from proofline.comparison.pairing import ItemsDifferError, pair
