@@ -55,9 +55,11 @@ def test_the_gate_the_card_and_the_report_say_the_same(study: Invented, tmp_path
     shown = cards(whole, Provenance({}, datasets, {name: {} for name in ("demonstrations", "pairs", "traces")}))
     report = results_markdown(whole).replace("**", "")
     for policy, (said, holds) in found.items():
-        asked, expected, _ = evidence(policy, whole)
-        assert (said, holds) == (expected, True)
-        assert f"To become champion of the registry, {asked}. It is shown to: {said}" in shown[policy]
+        asked, *expected = evidence(policy, whole)
+        assert [said, holds] == expected
+        negation = "" if holds else "not "
+        assert f"To become champion of the registry, {asked}. It is {negation}shown to: {said}" in shown[policy]
+    assert {policy: holds for policy, (_, holds) in found.items()} == {"sft": True, "dpo": False, "genrm": True}
     assert "Promotion" not in shown["base"]
     assert found["sft"][0] in report
     assert all(sentence in report for sentence in found["genrm"][0].split(". ")[:2])
