@@ -57,12 +57,9 @@ def test_the_gate_the_card_and_the_report_say_the_same(study: Invented, tmp_path
     for policy, (said, holds) in found.items():
         asked, *expected = evidence(policy, whole)
         assert [said, holds] == expected
-        assert (
-            f"To become champion of the registry, {asked}. It is {'' if holds else 'not '}shown to: {said}"
-            in shown[policy]
-        )
-    assert found["sft"][1]
-    assert found["genrm"][1]
+        negation = "" if holds else "not "
+        assert f"To become champion of the registry, {asked}. It is {negation}shown to: {said}" in shown[policy]
+    assert {policy: holds for policy, (_, holds) in found.items()} == {"sft": True, "dpo": False, "genrm": True}
     assert "Promotion" not in shown["base"]
     assert found["sft"][0] in report
     assert all(sentence in report for sentence in found["genrm"][0].split(". ")[:2])
