@@ -47,7 +47,7 @@ def pooled_estimate(right: Floats, scores: Floats, clusters: Clusters) -> Estima
     if np.isnan(value) or clusters.count < 2:
         return Estimate(value, float("nan"), float("nan"))
     drawn = [_auroc(flat, levels, np.repeat(times, right.shape[1])) for times in clusters.weights()]
-    variance = np.nanvar(drawn) * clusters.count / (clusters.count - 1)
+    variance = float(np.nanvar(drawn)) * clusters.count / (clusters.count - 1)
     rarer = min((clusters.totals(side.sum(axis=1)) for side in (right, 1 - right)), key=worth)
     trials = averaged(variance, value * (1 - value), worth(rarer), worth(rarer))
     return wilson(value * trials, trials, clusters.confidence, clusters.count - 1)._replace(value=value)
