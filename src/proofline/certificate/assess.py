@@ -111,7 +111,7 @@ def _headlines(
 
     def moved(files: Entries) -> dict[str, Measured]:
         measured = headline_metrics(lock, files)
-        return {name: one for name, one in measured.items() if lock.upstream(one.stage) & moving}
+        return {name: one for name, one in measured.items() if moving & {one.stage, *lock.upstream(one.stage)}}
 
     return moved(here), moved(there)
 
