@@ -19,7 +19,6 @@ from typing import Any
 from proofline.evaluation.items import Candidate, Graded, Item, Items
 from proofline.evaluation.study import TITLES, Study
 from proofline.evaluation.tally import benchmark_of, benchmark_title
-from proofline.records import Decoding
 
 MAX_CHAINS = 8_000_000
 """Characters of different first chains; the embedded default has half a million."""
@@ -92,7 +91,7 @@ def _first_chain(one: Candidate) -> str:
 
 
 def _decoding(one: Graded | None) -> str:
-    decoding: Decoding | None = one and one.solution.decoding
-    if decoding is None:
+    if one is None:
         return ""
+    decoding = one.solution.decoding
     return f"temperature {decoding.temperature:g}, top_p {decoding.top_p:g}, at most {decoding.max_new_tokens} tokens"
