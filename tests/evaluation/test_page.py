@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 import shutil
@@ -123,6 +125,10 @@ def test_it_is_a_document_of_its_own(page: str) -> None:
     (policy,) = [value for value in seen.attributes("meta", "content") if "default-src" in value]
     assert policy.startswith("default-src 'none'")
     assert "unsafe" not in policy
+    for tag in ("style", "script"):  # what a browser hashes is what the policy allows
+        text = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)[-1]
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
     levels = [int(tag[1]) for tag, _ in seen.tags if re.fullmatch(r"h\d", tag)]
     assert levels[0] == 1
     assert all(1 < after <= before + 1 for before, after in pairwise(levels)), levels
