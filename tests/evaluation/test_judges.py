@@ -138,14 +138,14 @@ def test_length_control_agrees_with_a_published_solver() -> None:
 def test_the_report_says_who_judged_and_how_well() -> None:
     study = composed(invent())
     assert judge_section(study) == []
-    assert "judged by the reference answer;" in results_markdown(study)
+    assert "judged by the reference answer." in results_markdown(study)
     judging = judge_metrics(
         PROBLEMS, [row(i, "tie", ("policy", "opponent")) for i in range(9)] + [row(9, None, (None, None))],
         [row(i, "tie") for i in range(10)], EQUAL, SECTION, 0,
     )  # fmt: skip
     rates = {name: {**rates, "judge": "some/judge", "judging": judging} for name, rates in study.win_rates.items()}
     text = results_markdown(replace(study, win_rates=rates))
-    assert "judged by some/judge;" in text
+    assert "judged by some/judge." in text
     line = next(line for line in text.partition("## The judge")[2].splitlines() if line.startswith("| +SFT |"))
     assert line.endswith("| 10.0 |"), "without a verdict"
     assert "| 100.0 [" in line, "flips and agreement"
