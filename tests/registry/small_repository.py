@@ -74,11 +74,13 @@ with track("report", sections={"seed": params.seed}) as run:
         }
     auroc = {"value": 0.8, "low": 0.7, "high": 0.9}
     over = paired_json(compare_counts(20, 2, 100, 0.95))
-    baseline = {"auroc_within_layout": auroc, "genrm_over": {"auroc_within_layout": over}}
+    rival = {"auroc_within_layout": over, "best_of": over}
+    baseline = {"auroc_within_layout": auroc, "best_of": auroc, "genrm_over": rival}
     write_json(reports / "verify" / "metrics.json", {
         "weights": policies["genrm"]["weights"], "policy": "dpo", "num_samples": 8, "confidence": 0.95,
         "overall": {
-            "matched_problems": 50, "auroc_within_layout": auroc, "gains": {"best_of_over_one": over},
+            "matched_problems": 50, "matched_clusters": 50, "auroc_within_layout": auroc, "equal_compute": [],
+            "gains": {"best_of_over_one": over, "best_of_over_majority": over},
             "baselines": {name: baseline for name in ("layout", "length", "program")},
         },
     })

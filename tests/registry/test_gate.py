@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from reports import over, verifier, write_policy, write_verifier
+from gate_reports import over, verifier, write_policy, write_verifier
 
 from proofline.registry.evidence import GateError, evidence_for
 from proofline.storage.artifacts import write_json
@@ -16,7 +16,7 @@ REFUSED = {
     "lower bound at 0.5": (verifier(0.625, half=0.125), "GenRM is not shown to tell .*95% CI 0.50 to 0.75"),
     "no better than length": (verifier(0.62, length=0.6), "not shown to do so better than length alone: AUROC 0.62"),
     "no better than layout": (verifier(0.62, layout=0.7), "not shown to do so better than layout alone: AUROC 0.62"),
-    "too few to say": (verifier(0.9, number=19), "is open: 19 problems have both, and fewer than 20 allow no claim"),
+    "too few to say": (verifier(0.9, number=19), "is open: 19 problems have both, of 19 clusters, and fewer than 20"),
     "none with both": (verifier(float("nan"), number=0), "is open: no problem has both"),
     "chooses no better than chance": (verifier(gain=0.03), "No difference shown between best-of-8 by GenRM and a sing"),
     "chooses worse": (verifier(gain=-0.2), "best-of-8 by GenRM loses to a single sample"),

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from checkout import EMBEDDED
+from gate_reports import verifier, write_policy, write_verifier
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reports import verifier, write_policy, write_verifier
 
 from proofline.config.load import load_params
 from proofline.registry import promote as promotion
@@ -198,7 +198,7 @@ def test_a_verifier_that_looks_becomes_champion_in_the_words_of_the_report(
         "GenRM tells right from wrong samples of one problem and one layout: AUROC 0.78 (95% CI 0.73 to 0.83) over the "
         "170 problems that have both, against 0.50 by layout alone and 0.52 by length alone. GenRM stays 0.17 (95% CI "
         "0.12 to 0.22) below the program's check, which reaches 0.95 there. best-of-8 by GenRM beats a single sample "
-        "in accuracy on the samples of +SFT+DPO: +10.0 points (95% CI +5.0 to +15.0, p = 0.001)."
+        "in accuracy on the samples of +SFT+DPO: +10.0 points (95% CI +5.0 to +15.0, p = 0.003)."
     )
     assert champion(client, "genrm") == 1
     assert history(client, "genrm")[-1].evidence == said

@@ -23,7 +23,8 @@ def interval(value: float, half: float) -> dict[str, float]:
 
 def over(value: float, half: float = 0.05) -> dict[str, Any]:
     shown = abs(value) > half
-    return {"difference": interval(value, half), "p_value": 0.001 if shown else 0.4, "wins": 9, "losses": 9, "ties": 9}
+    counts = {"wins": 9, "losses": 9, "ties": 9, "detectable": 0.1}
+    return {"difference": interval(value, half), "p_value": 0.001 if shown else 0.4, **counts}
 
 
 def verifier(
@@ -37,12 +38,17 @@ def verifier(
     """What `verify` writes, as far as the gate asks: AUROC within layout, of GenRM and its rivals; best-of-8's gain."""
     rivals = {"layout": layout, "length": length, "program": 0.95}
     baselines = {
-        name: {"auroc_within_layout": interval(one, half), "genrm_over": {"auroc_within_layout": over(matched - one)}}
+        name: {
+            "auroc_within_layout": interval(one, half),
+            "best_of": interval(0.7, half),
+            "genrm_over": {"auroc_within_layout": over(matched - one), "best_of": over(gain)},
+        }
         for name, one in rivals.items()
     }
     overall = {
-        "matched_problems": number, "auroc_within_layout": interval(matched, half), "baselines": baselines,
-        "gains": {"best_of_over_one": over(gain)},
+        "matched_problems": number, "matched_clusters": number, "auroc_within_layout": interval(matched, half),
+        "baselines": baselines, "equal_compute": [],
+        "gains": {"best_of_over_one": over(gain), "best_of_over_majority": over(gain)},
     }  # fmt: skip
     return {"weights": "one", "policy": "dpo", "num_samples": 8, "confidence": 0.95, "overall": overall}
 
