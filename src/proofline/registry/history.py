@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from proofline.registry.store import CHAMPION, WEIGHTS, RegistryError, aliases, create_model, model_name
+from proofline.registry.store import CHAMPION, WEIGHTS, RegistryError, aliases, create_model, model_name, point
 
 PROMOTIONS, EVIDENCE = "proofline-promotions", "proofline.evidence"
 ABOUT = "The history of champions: a version here is a promotion or a roll-back, in order. Written by `proofline`."
@@ -93,7 +93,7 @@ def follow_history(client: Any, policy: str) -> None:
     """Set the alias to what the last entry says; again, if another entry was written meanwhile."""
     while True:
         last = history(client, policy)[-1]
-        client.set_registered_model_alias(model_name(policy), CHAMPION, str(last.version))
+        point(client, model_name(policy), CHAMPION, str(last.version))
         if last_number(client, policy) == last.number:
             return
 

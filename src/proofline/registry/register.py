@@ -30,6 +30,7 @@ from proofline.registry.store import (
     model_name,
     open_registry,
     plain_errors,
+    point,
 )
 from proofline.registry.unfinished import MAKER, conclude, maker, settle, take_back
 from proofline.storage.weights import weights_hash
@@ -104,7 +105,7 @@ def _register(
         address = client.get_model_version_download_uri(name, version.version)
         known = replace(origin, run_id=version.run_id)
         store_files(client, address, policy_dir, policy, model_id_of(version), known)
-    client.set_registered_model_alias(name, CANDIDATE, str(version.version))
+    point(client, name, CANDIDATE, str(version.version))
     return int(version.version)
 
 

@@ -86,6 +86,21 @@ def versions(client: Any, policy: str) -> list[Any]:
     return sorted(found, key=lambda version: int(version.version), reverse=True)
 
 
+def point(client: Any, name: str, alias: str, version: str) -> None:
+    """Let an alias of a registered model stand for a version.
+
+    Of two that give a model the same new alias at once MLflow refuses one, which found none a moment before: asked
+    again it finds the other's, and moves it.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        client.set_registered_model_alias(name, alias, version)
+    except (MlflowException, SQLAlchemyError):
+        client.set_registered_model_alias(name, alias, version)
+
+
 def aliases(client: Any, policy: str) -> dict[str, int]:
     """Which version each alias of a policy points to."""
     found = client.search_registered_models(f"name = '{model_name(policy)}'")
