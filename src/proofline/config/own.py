@@ -31,7 +31,7 @@ class OwnFile(Section):
 class Own(Section):
     """The user's own problems."""
 
-    files: Annotated[tuple[OwnFile, ...], Field(strict=False, min_length=1)]
+    files: Annotated[tuple[OwnFile, ...], Field(strict=False)]
     fields: dict[OwnField, str | None]
     """What the files call a field that they do not call as we do; null: it is not read."""
     answers: Literal["number", "expression"]
@@ -47,7 +47,9 @@ class Own(Section):
     test: Annotated[int, Field(ge=0)] | None
 
     @model_validator(mode="after")
-    def _states_an_answer(self) -> Self:
+    def _complete(self) -> Self:
+        if not self.files:
+            raise ValueError("files: found []; name at least one file")
         if self.demonstration is not None and "{answer}" not in self.demonstration:
             raise ValueError(
                 f"demonstration has to hold {{answer}}; found {self.demonstration!r}. "

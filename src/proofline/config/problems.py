@@ -54,7 +54,7 @@ def _line(details: Mapping[str, Any], schema: dict[str, Any], keys: Sequence[str
         neighbours = [f"{section}{name}" for name in _names(_node(schema, location[:-1]), schema)]
         match = nearest(key, [*neighbours, *keys])
         known = ", ".join(map(spell, neighbours))
-        remedy = f"did you mean {spell(match)}?" if match else f"known: {known}"
+        remedy = f"did you mean {spell(match)}?" if match else f"known: {known}" if known else "a name is expected"
         return f"{spell(key)}: unknown key (found {reprlib.repr(details['input'])}); {remedy}"
     if details["type"] == "value_error":
         return f"{spell(key)}: {details['ctx']['error']}"

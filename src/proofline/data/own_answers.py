@@ -6,6 +6,7 @@ before anything is sampled.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
@@ -52,7 +53,7 @@ def comparable(written: str, kind: Kind) -> str:
     if kind == "number":
         answer = _plain_number(answer)
     elif read_colons(answer) is None:
-        _value(answer)
+        _check_readable(answer)
     if not equivalent(read_answer(stated(answer, kind)).answer or "", answer):
         raise AnswerError(f"found {quote(written)}, which reads otherwise where a solution states it; write it plainly")
     return answer
@@ -71,10 +72,12 @@ def number_text(value: int | Decimal) -> str:
 
 
 def _plain_number(answer: str) -> str:
-    found = _value(answer, "a number, or answers: expression in the recipe, is expected")
+    """Whole numbers in one spelling; raises AnswerError for what is no exact number."""
     exact = None
-    if isinstance(found, Term) and not found.names and not found.unit:
-        exact = found.function({})
+    with suppress(ValueError, ArithmeticError, RecursionError):
+        found = read_value(answer)
+        if isinstance(found, Term) and not found.names and not found.unit:
+            exact = found.function({})
     if not isinstance(exact, Fraction):
         raise AnswerError(
             f"found {quote(answer)}; a number without a unit is expected (`24`, `0.5`, `3/4`), or answers: expression "
@@ -83,13 +86,12 @@ def _plain_number(answer: str) -> str:
     return str(exact) if exact.denominator == 1 else answer
 
 
-def _value(
-    answer: str, expected: str = "what the graders can compare is expected: a number, a formula, a list"
-) -> object:
+def _check_readable(answer: str) -> None:
     try:
         found = read_value(answer)
     except (ValueError, ArithmeticError, RecursionError) as error:
-        raise AnswerError(f"found {quote(answer)} ({error}); {expected}") from None
-    if isinstance(found, Words) and r"\text" not in answer:
+        raise AnswerError(
+            f"found {quote(answer)} ({error}); a number, a formula or a list is expected, as the graders compare them"
+        ) from None
+    if isinstance(found, Words) and "\\text" not in answer:
         raise AnswerError(f"found {quote(answer)}; words are compared within \\text{{…}}")
-    return found

@@ -93,9 +93,9 @@ def _values(fields: Fields, section: Own, fault: Callable[[str], None]) -> dict[
         except ValueError as error:
             fault(f"{names[ours]}: {error}")
     if "question" not in present:
-        fault(_missing(names, "question", fields))
+        fault(_missing(names, fields, "question"))
     if "answer" not in present and "solution" not in present:
-        fault(_missing(names, "answer", fields))
+        fault(_missing(names, fields, "answer", "solution"))
     return values
 
 
@@ -108,12 +108,10 @@ def theirs(section: Own) -> dict[str, str]:
     return {ours: name for ours, name in names.items() if name is not None}
 
 
-def _missing(names: Mapping[str, str], ours: str, fields: Fields) -> str:
-    what = "answer or solution" if ours == "answer" else ours
-    return (
-        f"no {' or '.join(names.get(name, name) for name in what.split(' or '))}; the row has "
-        f"{', '.join(sorted(fields)) or 'no fields'}: what it calls the {what} is said in the recipe's fields"
-    )
+def _missing(names: Mapping[str, str], fields: Fields, *wanted: str) -> str:
+    called = " or ".join(names.get(name, name) for name in wanted)
+    known = ", ".join(sorted(fields)) or "no fields"
+    return f"no {called}; the row has {known}. The recipe's fields say what a file calls it"
 
 
 def _filled(template: str, texts: Fields, answer: str) -> str | None:
