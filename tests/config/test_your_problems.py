@@ -45,7 +45,6 @@ def test_what_the_page_says_to_type(
     (tmp_path / "dvc.yaml").touch()
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.chdir(tmp_path)
-    answers = re.findall(r"^```\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
     def typed(block: str) -> str:
         """The block's answer; our commands in this process, the graph's not at all."""
@@ -66,7 +65,7 @@ def test_what_the_page_says_to_type(
     values = yaml.load(Path("params.yaml"))
     values["prepare"].update(described)
     yaml.dump(values, Path("params.yaml"))
-    checked, faults = answers
+    checked, faults = blocks("text")
     assert checked in typed(check)
     assert typed(spoil).endswith(faults)
     typed(mend)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from own_files import own, section, write
 
@@ -26,13 +26,28 @@ from proofline.records import Problem
 from proofline.storage.remote import ReadError
 from proofline.storage.tables import TableError, located
 
-NAMES = ["Ann", "Bob", "Cy", "Dee", "Eve", "Flo", "Gus", "Hal", "Ida", "Jo", "Kay", "Lee", "Mo", "Ned", "Oz", "Pam"]
-THINGS = ["apples", "boats", "cards", "drums", "eggs", "forks", "goats", "hats", "inks", "jars", "kites", "lamps"]
+STORIES = """
+Ann has {a} apples and eats {b}. How many are left?
+A train with {a} seats carries {b} people; who sits alone?
+From {a} candles the wind blows out {b}. Count the burning ones.
+Of {a} letters, the postman delivered {b}. What is still in his bag?
+The river rose by {a} cm overnight and fell by {b} cm at noon. By how much is it higher?
+Bob owes {a} dollars and pays back {b}. What does he owe now?
+In a class of {a} pupils {b} are ill. How big is the class today?
+A rope of {a} m loses {b} m. Its length?
+It was {a} degrees at dawn, then it got {b} degrees colder. Tell the temperature.
+Gus planted {a} tulips, of which mice took {b}. How many bloom?
+A page has {a} lines, {b} of them blank. How many hold text?
+Our choir of {a} voices misses {b}. How many sing?
+The shelf held {a} jars until {b} broke. Whole jars?
+Kay saved {a} coins, then spent {b} on a kite. What remains in her purse?
+Out of {a} goals the keeper stopped {b}. What was the score?
+Pam bakes {a} buns; her brother burns {b} more than none. How many can be sold?
+""".strip().splitlines()
 ROWS = [
-    {"question": f"{'Well, ' * n}{THINGS[n % 12]}: {NAMES[n]} counts {n + 3} and loses {n}. What is left?",
-     "equation": f"{n + 3} - {n}", "answer": 3}
-    for n in range(16)
-]  # fmt: skip
+    {"question": story.format(a=n + 3, b=n), "equation": f"{n + 3} - {n}", "answer": 3}
+    for n, story in enumerate(STORIES)
+]
 TEMPLATE = "{equation} = {answer}\n#### {answer}"
 ROW = {"question": "How many?", "answer": "7"}
 
@@ -191,7 +206,7 @@ def test_an_answer_is_of_the_kind_that_the_recipe_says(kind: Any, written: str, 
         ("number", {"solution": "3 + 4 = 7\n#### 7"}, "7"),
         ("number", {"solution": "3 and 4", "answer": 7}, "7"),
         ("number", {"solution": r"So \boxed{7.0}.", "answer": "7"}, "7"),
-        ("expression", {"answer": r"\frac12"}, r"\frac{1}{2}"),
+        ("expression", {"answer": r"\frac12"}, r"\frac12"),
         ("expression", {"solution": "By halves.", "answer": "x/2"}, "x/2"),
         ("number", {"solution": "3 and 4"}, "solution: states no answer; end it in"),
         ("number", {"solution": "#### 7 or 8"}, "solution: '7 or 8' after '####' does not state one value; end it in"),
@@ -293,12 +308,14 @@ def test_a_dev_split_that_is_given_is_all_of_it(tmp_path: Path) -> None:
 
 def test_own_problems_are_curated_with_the_other_sources(tmp_path: Path) -> None:
     """Own tests keep their kin out of others' training data, and others' tests out of the own."""
-    questions = [row.question for row in prepared("synthetic").splits["train"][:1]]
-    tests = [row.question for row in prepared("synthetic").splits["test"][:1]]
+    few = {"synthetic": {"train": 20, "dev": 2, "test": 4}}
+    questions, tests = (
+        [row.question for row in prepared("synthetic", **few).splits[name]] for name in ("train", "test")
+    )
     mine = write(tmp_path / "mine.jsonl", ROW, {"question": tests[0], "answer": 1})
     theirs = write(tmp_path / "theirs.jsonl", {"question": questions[0] + " ", "answer": 1})
     source = own((mine, "train"), (theirs, "test"), demonstration="#### {answer}")
-    made = prepared("synthetic", "shop", own={"shop": source})
+    made = prepared("synthetic", "shop", own={"shop": source}, **few)
     assert questions[0] in {row.question for row in made.splits["test"] if row.source == "shop"}
     assert questions[0] not in {row.question for row in made.splits["train"]}
     assert [row.question for row in made.splits["train"] if row.source == "shop"] == ["How many?"]
@@ -308,6 +325,7 @@ def test_own_problems_are_curated_with_the_other_sources(tmp_path: Path) -> None
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.dictionaries(st.sampled_from(["question", "answer", "solution", "id", "level", "x"]), inner),
 ).map(lambda value: json.dumps(value).encode())), max_size=5))  # fmt: skip
+@settings(max_examples=40)
 def test_no_bytes_raise_anything_but_faults(tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]) -> None:
     path = write(tmp_path_factory.getbasetemp() / "any.jsonl", *lines)
     faults = Faults(str(path))

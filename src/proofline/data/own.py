@@ -59,11 +59,11 @@ def _read(file: OwnFile, key: str, source: str, section: Own, faults: Faults) ->
         faults.add(
             path, f"sha256 is {digest}, found {file.sha256!r} in the recipe; if this file is meant, set {key}.sha256"
         )
-    rows, names = [], set[str]()
+    rows, names, told = [], set[str](), faults.count
     for row in read_rows(path, faults):
         names |= row[1].keys()
         rows.append(own_row(row, source, section, file.split, faults))
-    if not rows and not faults.count:
+    if not rows and faults.count == told:
         faults.add(path, "no rows; one JSON object a line is expected")
     for ours, name in section.fields.items():
         if rows and name is not None and name not in names:

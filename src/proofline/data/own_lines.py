@@ -6,6 +6,7 @@ A byte order mark, carriage returns and blank lines are passed over: editors put
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
@@ -89,7 +90,7 @@ def _object(line: bytes) -> Fields:
 def _once(pairs: list[tuple[str, object]]) -> Fields:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
+        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
         raise ValueError(f"{twice}: stands there twice; keep one")
     return fields
 

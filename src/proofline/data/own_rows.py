@@ -103,7 +103,7 @@ def theirs(section: Own) -> dict[str, str]:
     """What the files call each of our fields; those that are not read are left out. A field of theirs that is named
     for one of ours is no other of ours."""
     taken = set(section.fields.values())
-    given: Mapping[str, str | None] = dict(section.fields)
+    given: Mapping[str, str | None] = {**section.fields}
     names = {ours: given.get(ours, None if ours in taken else ours) for ours in READERS}
     return {ours: name for ours, name in names.items() if name is not None}
 
