@@ -16,7 +16,7 @@ from typing import Any
 from proofline.answers import equivalent, quote, read_answer
 from proofline.config.own import Own
 from proofline.data.equations import find_equations
-from proofline.data.own_answers import number_text, solved
+from proofline.data.own_answers import AnswerError, number_text, solved
 from proofline.data.own_lines import Faults
 from proofline.data.published import Fields, Row
 from proofline.data.wording import skeleton
@@ -30,6 +30,10 @@ _FAMILY = re.compile(r"[a-zA-Z0-9][\w.-]{0,31}", re.ASCII)
 _MAX_LEVEL = 1000
 _PLACE = re.compile(r"(?<![A-Za-z}])\{([A-Za-z_]\w*)\}")
 """A field in a template; the argument of `\\boxed{…}` is none."""
+
+
+class TemplateError(ValueError):
+    """A template that does not fit a row."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,14 @@ def own_row(row: Row, source: str, section: Own, split: Split | None, faults: Fa
     question, solution = values["question"], values.get("solution")
     split = split or values.get("split")
     try:
-        answer, stating = _named(
-            "answer" if solution is None else "solution", solved, values.get("answer"), solution, section.answers
-        )
+        answer, stating = solved(values.get("answer"), solution, section.answers)
         templated = None
         if solution is None and section.demonstration is not None and split in ("train", None):
             templated = _filled(section.demonstration, {**fields, "question": question, "answer": answer}, answer)
-    except ValueError as error:
+    except AnswerError as error:
+        faults.add(place, f"{'answer' if solution is None else 'solution'}: {error}")
+        return None
+    except TemplateError as error:
         faults.add(place, str(error))
         return None
     problem = Problem(
@@ -84,7 +89,7 @@ def own_row(row: Row, source: str, section: Own, split: Split | None, faults: Fa
 
 def _values(fields: Fields, section: Own, fault: Callable[[str], None]) -> dict[str, Any]:
     """The fields that are there by our names, each of its type; faults are told."""
-    names = theirs(section)
+    names = _theirs(section)
     present = {ours: fields[name] for ours, name in names.items() if fields.get(name) is not None}
     values = {}
     for ours, value in present.items():
@@ -99,11 +104,11 @@ def _values(fields: Fields, section: Own, fault: Callable[[str], None]) -> dict[
     return values
 
 
-def theirs(section: Own) -> dict[str, str]:
+def _theirs(section: Own) -> dict[str, str]:
     """What the files call each of our fields; those that are not read are left out. A field of theirs that is named
     for one of ours is no other of ours."""
     taken = set(section.fields.values())
-    given: Mapping[str, str | None] = {**section.fields}
+    given = {str(ours): name for ours, name in section.fields.items()}
     names = {ours: given.get(ours, None if ours in taken else ours) for ours in READERS}
     return {ours: name for ours, name in names.items() if name is not None}
 
@@ -115,7 +120,8 @@ def _missing(names: Mapping[str, str], fields: Fields, *wanted: str) -> str:
 
 
 def _filled(template: str, texts: Fields, answer: str) -> str | None:
-    """The template's demonstration; None where it states a false equation, which would be taught."""
+    """The template's demonstration; None where it states a false equation, which would be taught. Raises
+    TemplateError."""
 
     def put(match: re.Match[str]) -> str:
         value = texts.get(match[1])
@@ -123,23 +129,16 @@ def _filled(template: str, texts: Fields, answer: str) -> str | None:
             return _written(value)
         except ValueError as error:
             found = error if match[1] in texts else "no such field"
-            raise ValueError(f"{match[1]}, which the recipe's demonstration names: {found}") from None
+            raise TemplateError(f"{match[1]}, which the recipe's demonstration names: {found}") from None
 
     filled = _PLACE.sub(put, template)
     read = read_answer(filled)
     if not equivalent(read.answer or "", answer):
-        raise ValueError(
+        raise TemplateError(
             f"demonstration: {quote(filled)} is read as {read.answer!r} ({read.reason}), not as the answer "
             f"{quote(answer)}; end the template in `#### {{answer}}` or \\boxed{{{{answer}}}}"
         )
     return filled if all(equation.holds for equation in find_equations(filled)) else None
-
-
-def _named(name: str, function: Callable[..., tuple[str, str]], *arguments: object) -> tuple[str, str]:
-    try:
-        return function(*arguments)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
 
 
 def _text(value: object) -> str:
