@@ -41,7 +41,8 @@ def section() -> Prepare:
     published = {"origin": "folder", "revision": "0" * 40, "train": None, "test": None}
     return Prepare.model_validate({
         "sources": list(SOURCES), "synthetic": {"train": 0, "dev": 0, "test": 0}, "gsm8k": published,
-        "math": published, "dev_fraction": 0.0, "ngram": NGRAM, "demonstrations": 1, "published_candidates": False,
+        "math": published, "own": {}, "dev_fraction": 0.0, "ngram": NGRAM, "demonstrations": 1,
+        "published_candidates": False,
     })  # fmt: skip
 
 

@@ -10,14 +10,15 @@ from proofline.config import load_environment, load_params
 from proofline.data.prepare import prepare
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import write_records
-from proofline.storage.tables import read_table
+from proofline.storage.tables import located, read_table
 from proofline.tracking import track
 
 
 def main() -> None:
     params, environment = load_params(), load_environment()
     with track("prepare", sections={"prepare": params.prepare, "seed": params.seed}) as run:
-        prepared = prepare(params.prepare, params.seed, partial(read_table, environment.data_root))
+        root = environment.data_root
+        prepared = prepare(params.prepare, params.seed, partial(read_table, root), partial(located, root))
         for split, problems in prepared.splits.items():
             write_records(f"data/problems/{split}.jsonl", problems)
         write_records("data/demonstrations.jsonl", prepared.demonstrations)

@@ -114,10 +114,30 @@ def run_check(options: argparse.Namespace) -> None:
         )
     for edit in edits:
         print(f"  edited {edit}")
+    show_own_problems(params, environment)
     show_processor(params, environment, root)
     print("execution:")
     for name, value in environment:
         print(f"  {name}: {value}")
+
+
+def show_own_problems(params: Params, environment: Environment) -> None:
+    """What the user's own files hold, all their rows checked. Raises SourceError with everything wrong in them."""
+    sources = [name for name in params.prepare.sources if name in params.prepare.own]
+    if not sources:
+        return
+    from collections import Counter
+    from functools import partial
+
+    from proofline.data.own import load_own
+    from proofline.records import SPLITS
+    from proofline.storage.tables import located
+
+    for name in sources:
+        brought = load_own(name, params.prepare.own[name], partial(located, environment.data_root))
+        counts = Counter(problem.split for problem in brought.problems)
+        without = sum(text is None for text in brought.demonstrations.values())
+        print(f"  {name}: {', '.join(f'{counts[split]} {split}' for split in SPLITS)}; {without} have no demonstration")
 
 
 def show_processor(params: Params, environment: Environment, root: Path) -> None:

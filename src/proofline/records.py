@@ -43,21 +43,21 @@ class Problem(Record):
     """One math word problem with its reference answer."""
 
     id: str
-    """`<source>-<hash of the question>`."""
+    """`<source>-<hash of the question>`, or the id that the user's row has."""
     source: str
-    """`synthetic`, `gsm8k` or `math`."""
+    """`synthetic`, `gsm8k`, `math`, or the recipe's name of the user's own problems."""
     family: str
-    """Benchmark the problem is reported under: `word` (GSM8K style) or `math` (MATH style)."""
+    """Benchmark the problem is reported under: `word` (GSM8K style), `math` (MATH style), or as the user's row says."""
     split: Split
     """Which part of the experiment may see it."""
     question: str
     """The problem as it is put to a policy."""
     solution: str
-    """Reference solution; ends in `#### answer` or holds `\\boxed{answer}`."""
+    """Reference solution; ends in `#### answer` or holds `\\boxed{answer}`; nothing else where no steps are known."""
     answer: str
     """Reference answer alone, as text that the grader can parse."""
     level: int = 0
-    """Difficulty: number of steps (synthetic), 1-5 (MATH), 0 where the source gives none."""
+    """Difficulty: number of steps (synthetic), 1-5 (MATH), the user's own, 0 where the source gives none."""
     skeleton: str
     """Hash of the question with its numbers and names taken out; splits never share one."""
     cluster: str = Field(default_factory=lambda known: known["skeleton"])
@@ -81,7 +81,8 @@ class Demonstration(Record):
     solution: str
     """The completion."""
     style: str
-    """Who wrote it: `worked` or `compact` (the generator's writers), `reference` (published), or the policy's name."""
+    """Who wrote it: `worked` or `compact` (the generator's writers), `reference` (the problem's source), `template`
+    (the recipe, for a problem that came without steps), or the policy's name."""
 
 
 class Decoding(Record):

@@ -18,6 +18,11 @@ from hypothesis import strategies as st
 from proofline.config.load import ParamsError, load_params, parse_params, read_yaml
 from proofline.config.schema import Params
 
+OWN: dict[str, Any] = {
+    "files": [{"path": "t.jsonl", "sha256": "", "split": None}], "fields": {"answer": "reply"}, "answers": "number",
+    "demonstration": None, "test_fraction": 0.2, "train": None, "test": None,
+}  # fmt: skip
+
 
 @pytest.fixture
 def values() -> dict[str, Any]:
@@ -75,6 +80,42 @@ def test_every_problem_is_named_with_value_range_and_nearest_key(values: dict[st
         ("prompts.solution", "Solve it.", "prompts: solution has to hold {question} once"),
         ("prepare.sources", ["math", "math"], "prepare.sources: found ['math', 'math']; name at least one"),
         ("prepare.sources", [], "prepare.sources: found []"),
+        (
+            "prepare.sources",
+            ["shop"],
+            "prepare: sources: found 'shop'; known: synthetic, gsm8k, math; others are described",
+        ),
+        ("prepare.own", {"gsm8k": OWN}, "prepare: own: found the name 'gsm8k'; allowed: at most 32 of a-z"),
+        ("prepare.own", {"a/b": OWN}, "prepare: own: found the name 'a/b'"),
+        ("prepare.own", {7: OWN}, "prepare.own.7: unknown key (found 7); a name is expected"),
+        ("prepare.own", {"shop": None}, "prepare.own.shop: found None; allowed: a section"),
+        ("prepare.own", {"shop": OWN | {"files": []}}, "prepare.own.shop: files: found []; name at least one"),
+        (
+            "prepare.own",
+            {"shop": OWN | {"feilds": {}}},
+            "prepare.own.shop.feilds: unknown key (found {}); did you mean prepare.own.shop.fields?",
+        ),
+        (
+            "prepare.own",
+            {"shop": OWN | {"fields": {"anwser": "A"}}},
+            "prepare.own.shop.fields.anwser: unknown key (found "
+            "'anwser'); did you mean prepare.own.shop.fields.answer?",
+        ),
+        (
+            "prepare.own",
+            {"shop": OWN | {"files": [{"path": "t", "sha256": "", "split": "eval"}]}},
+            "prepare.own.shop.files.0.split: found 'eval'; allowed: one of train, dev, test or null",
+        ),
+        (
+            "prepare.own",
+            {"shop": OWN | {"answers": "text"}},
+            "prepare.own.shop.answers: found 'text'; allowed: one of number",
+        ),
+        (
+            "prepare.own",
+            {"shop": OWN | {"demonstration": "So."}},
+            "prepare.own.shop: demonstration has to hold {answer}",
+        ),
         ("base.pretraining.num_heads", 7, "base.pretraining: hidden_size "),
         ("base.pretraining.num_kv_heads", 3, "base.pretraining: num_heads "),
         ("sft", {"precision": "fp32", "optimizer_state": "fp8"}, "sft: optimizer_state fp8 keeps the weights in bf16"),
@@ -121,6 +162,7 @@ junk = st.one_of(
 
 
 ORIGINAL: dict[str, Any] = read_yaml(EMBEDDED)
+ORIGINAL["prepare"]["own"] = {"shop": OWN}
 
 
 @given(data=st.data())

@@ -74,6 +74,20 @@ def test_using_a_profile_and_going_back_leaves_the_file_as_it_was(root: Path, na
     assert (root / "params.yaml").read_text() == before
 
 
+def test_a_users_own_problems_come_and_go_with_their_profile(root: Path) -> None:
+    before = (root / "params.yaml").read_text()
+    block = re.findall(
+        r"^  own:\n(.*?)^```", (REPOSITORY / "docs/your-problems.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    described = before.replace("  own: {}\n", f"  own:\n{block[0]}").replace("[synthetic]", "[synthetic, shop]")
+    (root / "params.yaml").write_text(described)
+    save_profile(root, "mine")
+    use_profile(root, "embedded")
+    assert (root / "params.yaml").read_text() == before
+    use_profile(root, "mine")
+    assert (root / "params.yaml").read_text() == described
+
+
 def test_changes_are_told_by_key(root: Path) -> None:
     edit(root, "dpo.beta", "0.25")
     name, edits = nearest_profile(root)

@@ -25,7 +25,8 @@ def make_section(**changes: Any) -> Prepare:
     published = {"origin": "folder", "revision": "0" * 40, "train": None, "test": None}
     values = {
         "sources": ["gsm8k"], "synthetic": {"train": 60, "dev": 10, "test": 20}, "gsm8k": published,
-        "math": published, "dev_fraction": 0.3, "ngram": NGRAM, "demonstrations": 1000, "published_candidates": False,
+        "math": published, "own": {}, "dev_fraction": 0.3, "ngram": NGRAM, "demonstrations": 1000,
+        "published_candidates": False,
     }  # fmt: skip
     return Prepare.model_validate(values | changes)
 

@@ -36,7 +36,8 @@ def make_section() -> MakeSection:
         published = {"origin": "folder", "revision": "0" * 40, "train": None, "test": None}
         values = {
             "sources": ["gsm8k"], "synthetic": {"train": 20, "dev": 6, "test": 6}, "gsm8k": published,
-            "math": published, "dev_fraction": 0.1, "ngram": 13, "demonstrations": 100, "published_candidates": False,
+            "math": published, "own": {}, "dev_fraction": 0.1, "ngram": 13, "demonstrations": 100,
+            "published_candidates": False,
         }  # fmt: skip
         return Prepare.model_validate(values | changes)
 

@@ -28,7 +28,8 @@ pytestmark = pytest.mark.slow(minutes=2)
 PUBLISHED = {"origin": "folder", "revision": "0" * 40, "train": None, "test": None}
 SECTION = Prepare.model_validate({
     "sources": ["gsm8k", "math"], "synthetic": {"train": 0, "dev": 0, "test": 0}, "gsm8k": PUBLISHED,
-    "math": PUBLISHED, "dev_fraction": 0.05, "ngram": 13, "demonstrations": 20000, "published_candidates": True,
+    "math": PUBLISHED, "own": {}, "dev_fraction": 0.05, "ngram": 13, "demonstrations": 20000,
+    "published_candidates": True,
 })  # fmt: skip
 GREEDY = Decoding(temperature=0.0, top_p=1.0, max_new_tokens=1)
 

@@ -43,8 +43,9 @@ def test_a_line_that_is_no_object_is_named(tmp_path: Path, line: str) -> None:
 def test_a_table_in_a_bucket(bucket: str) -> None:
     """In a process of its own, as a stage is: gcsfs reads its settings once, at import."""
     script = f"""
-import fsspec, gzip
-from proofline.storage.tables import TableError, read_table
+import fsspec, gzip, hashlib
+from proofline.storage.remote import read_byte_lines, sha256
+from proofline.storage.tables import TableError, located, read_table
 try:
     next(read_table("gs://shelf/sets", "t"))
 except TableError as error:
@@ -55,6 +56,11 @@ fsspec.url_to_fs("gs://shelf")[0].invalidate_cache()
 rows = list(read_table("gs://shelf/sets/", "t"))
 assert [fields["question"] for _, fields in rows] == ["é?", "b"], rows
 assert rows[0][0] == "gs://shelf/sets/t.jsonl.gz:1", rows
+place = located("gs://shelf/sets", "t.jsonl.gz")
+assert place == located("/elsewhere", "gs://shelf/sets/t.jsonl.gz") == "gs://shelf/sets/t.jsonl.gz"
+assert [*read_byte_lines(place, 100)] == {ROWS!r}.encode().splitlines()
+with fsspec.open(place, "rb") as packed:
+    assert sha256(place) == hashlib.sha256(packed.read()).hexdigest()
 """
     environment = {name: value for name, value in os.environ.items() if name != "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"}
     done = subprocess.run(

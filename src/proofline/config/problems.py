@@ -23,6 +23,8 @@ TYPES = {
     "null": "null",
     "object": "a section",
 }
+KEY = "[key]"
+"""What pydantic calls the place of a mapping's key."""
 BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 
 
@@ -45,16 +47,19 @@ def nearest(key: str, known: Sequence[str]) -> str | None:
 
 
 def _line(details: Mapping[str, Any], schema: dict[str, Any], keys: Sequence[str], spell: Callable[[str], str]) -> str:
-    key = ".".join(str(part) for part in details["loc"])
-    if details["type"] in ("extra_forbidden", "invalid_key"):
-        match = nearest(key, keys)
-        known = ", ".join(spell(other) for other in keys if other.rpartition(".")[0] == key.rpartition(".")[0])
-        remedy = f"did you mean {spell(match)}?" if match else f"known: {known}"
+    location = [part for part in details["loc"] if part != KEY]
+    key = ".".join(str(part) for part in location)
+    if details["type"] in ("extra_forbidden", "invalid_key") or KEY in details["loc"]:
+        section = "".join(f"{part}." for part in location[:-1])
+        neighbours = [f"{section}{name}" for name in _names(_node(schema, location[:-1]), schema)]
+        match = nearest(key, [*neighbours, *keys])
+        known = ", ".join(map(spell, neighbours))
+        remedy = f"did you mean {spell(match)}?" if match else f"known: {known}" if known else "a name is expected"
         return f"{spell(key)}: unknown key (found {reprlib.repr(details['input'])}); {remedy}"
     if details["type"] == "value_error":
         return f"{spell(key)}: {details['ctx']['error']}"
     found = "missing" if details["type"] == "missing" else f"found {reprlib.repr(details['input'])}"
-    return f"{spell(key)}: {found}; allowed: {_allowed(_node(schema, details['loc']), schema)}"
+    return f"{spell(key)}: {found}; allowed: {_allowed(_node(schema, location), schema)}"
 
 
 def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -65,8 +70,23 @@ def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
 def _node(schema: dict[str, Any], location: Sequence[str | int]) -> dict[str, Any]:
     node = schema
     for part in location:
-        node = _resolved(node["items"] if isinstance(part, int) else node["properties"][part], schema)
+        node = _resolved(_child(node, part), schema)
     return node
+
+
+def _child(node: dict[str, Any], part: str | int) -> dict[str, Any]:
+    """Of a section the field of that name, of a list an item, of a mapping any value."""
+    if part in node.get("properties", {}):
+        child: dict[str, Any] = node["properties"][part]
+    else:
+        child = node["items"] if "items" in node else node["additionalProperties"]
+    return child
+
+
+def _names(node: dict[str, Any], schema: dict[str, Any]) -> list[str]:
+    """The keys that are known in a section, or in a mapping whose keys are an enumeration."""
+    keys = _resolved(node.get("propertyNames", {}), schema)
+    return [*node.get("properties", ()), *keys.get("enum", ())]
 
 
 def _dotted_keys(node: dict[str, Any], schema: dict[str, Any], prefix: str = "") -> Iterator[str]:

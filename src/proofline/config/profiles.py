@@ -164,7 +164,7 @@ def _assign(target: MutableMapping[str, Any], source: Mapping[str, Any]) -> None
     for name in [name for name in target if name not in source]:
         del target[name]
     for name, value in source.items():
-        if isinstance(value, Mapping) and isinstance(target.get(name), MutableMapping):
+        if isinstance(value, Mapping) and isinstance(target.get(name), MutableMapping) and target[name]:
             _assign(target[name], value)
         elif name not in target or not _equal(target[name], value):
             target[name] = value

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+
+from proofline.config.own import NAME, Own
+from proofline.config.section import Section
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -25,6 +28,9 @@ ABLATION = "solutions"
 EVALUATED = (*POLICIES[:-1], ABLATION, *POLICIES[-1:])
 """In the order in which tables show them."""
 
+PROBLEM_SOURCES = ("synthetic", "gsm8k", "math")
+"""Those that are known without being described."""
+
 
 def each_once(sources: tuple[str, ...]) -> tuple[str, ...]:
     if not sources or len(set(sources)) < len(sources):
@@ -33,12 +39,6 @@ def each_once(sources: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Sources = AfterValidator(each_once)
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, unknown keys refused, no silent conversion of strings to numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Prompts(Section):
@@ -84,10 +84,13 @@ class Published(Section):
 class Prepare(Section):
     """Problem sources, splits, curation."""
 
-    sources: Annotated[tuple[Literal["synthetic", "gsm8k", "math"], ...], Field(strict=False), Sources]
+    sources: Annotated[tuple[str, ...], Field(strict=False), Sources]
+    """`synthetic`, `gsm8k`, `math`, and names of `own`."""
     synthetic: Synthetic
     gsm8k: Published
     math: Published
+    own: dict[str, Own]
+    """Sources that the user brings, by name."""
     dev_fraction: Fraction
     """Share of a published training split held out for development, by skeleton."""
     ngram: Annotated[int, Field(ge=5, le=50)]
@@ -96,6 +99,28 @@ class Prepare(Section):
     """Upper bound of demonstrations written for SFT."""
     published_candidates: bool
     """Read the published GSM8K candidate solutions and critiques (Zhang et al. 2024) from `$PROOFLINE_DATA_ROOT`."""
+
+    @model_validator(mode="after")
+    def _known_sources(self) -> Self:
+        for name in self.own:
+            if name in PROBLEM_SOURCES or not NAME.fullmatch(name):
+                raise ValueError(
+                    f"own: found the name {name!r}; allowed: at most 32 of a-z, 0-9, _ and -, a letter first, "
+                    f"and none of {', '.join(PROBLEM_SOURCES)}"
+                )
+        known = (*PROBLEM_SOURCES, *self.own)
+        for name in self.sources:
+            if name not in known:
+                raise ValueError(
+                    f"sources: found {name!r}; known: {', '.join(known)}; others are described under prepare.own "
+                    "(docs/your-problems.md)"
+                )
+        return self
+
+    def benchmark(self, source: str) -> Published | Own:
+        """The section of a source that is read, not generated."""
+        found: Published | Own = self.own[source] if source in self.own else getattr(self, source)
+        return found
 
 
 class Pretraining(Section):

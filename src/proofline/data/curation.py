@@ -5,7 +5,8 @@ The test split is kept whole (but for copies and rows without an answer), and ev
 1. a problem without a reference answer, or worded like one already kept, is dropped; test goes first, then dev;
 2. a dev or training problem is dropped if it has kin in test (see `kinship`: skeleton, runs of `ngram` words, short
    questions, near-duplicates, solutions);
-3. a published training problem goes to dev if its skeleton's hash says so: adding a problem moves no other;
+3. a training problem of a source that came without dev goes to dev if its skeleton's hash says so: adding a problem
+   moves no other;
 4. a training problem is dropped if it has kin in dev;
 5. what is left of a split is grouped by kinship: problems of one cluster are not independent of each other;
 6. where the recipe limits a published source, the lowest hashes stay. Limits come last, so a smaller test split
@@ -16,14 +17,13 @@ Generated problems come with their split and a stronger skeleton (see `synthetic
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from proofline.config.schema import Prepare
 from proofline.data.kinship import Kin, grouped
-from proofline.data.subset import subset
+from proofline.data.subset import drawn, subset
 from proofline.data.wording import wording
 from proofline.records import SPLITS, Problem, Split
 
@@ -54,7 +54,10 @@ def curate(problems: Iterable[Problem], section: Prepare) -> Curated:
     dev = _apart(dev, kin_of_test, "test", curated)
     train = _apart(train, kin_of_test, "test", curated)
 
-    held_out = [problem for problem in train if is_held_out(problem, section.dev_fraction)]
+    with_dev = {problem.source for problem in arrived["dev"]}
+    held_out = [
+        problem for problem in train if problem.source not in with_dev and is_held_out(problem, section.dev_fraction)
+    ]
     dev += [problem.model_copy(update={"split": "dev"}) for problem in held_out]
     moved = {problem.id for problem in held_out}
     train = [problem for problem in train if problem.id not in moved]
@@ -69,8 +72,7 @@ def is_held_out(problem: Problem, dev_fraction: float) -> bool:
     """Does a training problem belong to dev? Decided by its skeleton alone; generated problems have their split."""
     if problem.source == "synthetic":
         return False
-    digest = hashlib.sha256(f"dev {problem.skeleton}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < dev_fraction * 2**64
+    return drawn(f"dev {problem.skeleton}", dev_fraction)
 
 
 def _distinct(problems: Sequence[Problem], wordings: set[str], curated: Curated) -> list[Problem]:
@@ -106,7 +108,7 @@ def _limited(splits: dict[Split, list[Problem]], section: Prepare, curated: Cura
     for source in section.sources:
         if source == "synthetic":
             continue
-        limits = getattr(section, source)
+        limits = section.benchmark(source)
         for limit, pool in ((limits.train, [*splits["train"], *splits["dev"]]), (limits.test, splits["test"])):
             mine = [problem for problem in pool if problem.source == source]
             chosen = {problem.id for problem in subset(mine, limit)}

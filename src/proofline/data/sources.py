@@ -1,4 +1,5 @@
-"""Problem sources behind one function: our generator, and published benchmarks from the hub or from files.
+"""Problem sources behind one function: our generator, published benchmarks from the hub or from files, and the user's
+own (see `own`).
 
 The files of a folder are `gsm8k_train.jsonl.gz`, `gsm8k_test`, `math_train`, `math_test` (or `.jsonl`). How a folder
 is read, be it local or `gs://`, is the caller's: `read_folder(name)` yields the rows of one file.
@@ -6,22 +7,29 @@ is read, be it local or `gs://`, is the caller's: `read_folder(name)` yields the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from proofline.config.schema import Prepare, Published
+from proofline.data.own import Brought
 from proofline.data.published import BENCHMARKS, Benchmark, Row, SourceError
 from proofline.data.synthetic import generate_problems
 from proofline.records import SPLITS, Problem, Split
 
 ReadFolder = Callable[[str], Iterable[Row]]
+NOBODYS: Mapping[str, Brought] = MappingProxyType({})
 
 
-def load_problems(section: Prepare, seed: int, read_folder: ReadFolder) -> Iterator[Problem]:
-    """All problems of the recipe's sources, before curation. Raises SourceError."""
+def load_problems(
+    section: Prepare, seed: int, read_folder: ReadFolder, own: Mapping[str, Brought] = NOBODYS
+) -> Iterator[Problem]:
+    """All problems of the recipe's sources, before curation; those in `own` are read already. Raises SourceError."""
     for source in section.sources:
         if source == "synthetic":
             for split in SPLITS:
                 yield from generate_problems(split, getattr(section.synthetic, split), seed)
+        elif source in section.own:
+            yield from own[source].problems
         else:
             published: Published = getattr(section, source)
             yield from _published(source, published, read_folder)

@@ -6,11 +6,14 @@ gcsfs itself answers "no" to all three.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+CHUNK_BYTES = 2**20
 
 
 class ReadError(ValueError):
@@ -25,6 +28,35 @@ def read_lines(path: str) -> Iterator[str]:
     compression = "gzip" if path.endswith(".gz") else None
     with _reading(path), fsspec.open(path, "rt", encoding="utf-8", compression=compression) as text:
         yield from text
+
+
+def read_byte_lines(path: str, longest: int) -> Iterator[bytes]:
+    """Yield the lines of a file of any bytes, without their line feeds; more than `longest` bytes of one are no more
+    than `longest` + 1. Unpacks and raises as `read_lines`."""
+    rest = b""
+    for chunk in _chunks(path, "gzip" if path.endswith(".gz") else None):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line[: longest + 1] for line in lines)
+        rest = rest[: longest + 1]
+    if rest:
+        yield rest
+
+
+def sha256(path: str) -> str:
+    """Of a file's bytes as they lie there, packed or not. Raises ReadError."""
+    digest = hashlib.sha256()
+    for chunk in _chunks(path, None):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _chunks(path: str, compression: str | None) -> Iterator[bytes]:
+    import fsspec
+
+    _guard_gcsfs()
+    with _reading(path), fsspec.open(path, "rb", compression=compression) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
 
 
 def exists(path: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from proofline.storage.remote import exists, read_lines
 
@@ -28,6 +29,22 @@ def read_table(root: str, name: str) -> Iterator[tuple[str, dict[str, object]]]:
         if not isinstance(fields, dict):
             raise TableError(f"{path}:{number}: found {type(fields).__name__}; one object a line is expected")
         yield f"{path}:{number}", fields
+
+
+def located(root: str, path: str) -> str:
+    """Where a file lies that the recipe names: a URL or an absolute path as it is, others under `root`.
+
+    Raises TableError where there is none.
+    """
+    place = path if "://" in path else str(Path(path).expanduser())
+    if "://" not in place and not Path(place).is_absolute():
+        place = f"{root.rstrip('/')}/{path}"
+    if not exists(place):
+        raise TableError(
+            f"no file {place}; correct the path in the recipe, or set PROOFLINE_DATA_ROOT to the folder or gs:// URL "
+            "under which it lies"
+        )
+    return place
 
 
 def find_table(root: str, name: str) -> str:
