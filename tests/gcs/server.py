@@ -57,6 +57,7 @@ class Server(ThreadingHTTPServer):
         """`METHOD /path?query` of each, in order."""
         self.tokens: set[str] | None = None
         """Those that are good; None: anybody may come. `POST /token` makes one."""
+        self.token_seconds = 3600
         self.closing = threading.Event()
 
     def fault(self, line: str) -> Fault:
@@ -137,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
         token = f"token-{len(self.server.requests)}"
         if self.server.tokens is not None:
             self.server.tokens.add(token)
-        return {"access_token": token, "expires_in": 3600, "token_type": "Bearer"}
+        return {"access_token": token, "expires_in": self.server.token_seconds, "token_type": "Bearer"}
 
     def _answer(self, status: int, body: Any = b"", headers: dict[str, str] | None = None) -> None:
         if self.fault.kind == "lost":
