@@ -20,6 +20,7 @@ from proofline.config.schema import TRAINED
 from proofline.explain import add_explain_command
 from proofline.registry.commands import add_registry_commands
 from proofline.seeds.commands import add_seeds_commands
+from proofline.storage.commands import add_storage_commands
 
 if TYPE_CHECKING:
     from proofline.config import Environment, Params
@@ -48,7 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="proofline", description=__doc__.splitlines()[0] if __doc__ else None)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    check = commands.add_parser("check", help="check params.yaml and the execution settings, and show them in short")
+    check = commands.add_parser(
+        "check", help="check params.yaml, execution settings and DVC's files, and show them in short"
+    )
     check.set_defaults(run=run_check)
 
     profile = commands.add_parser("profile", help="ready-made recipes").add_subparsers(metavar="ACTION", required=True)
@@ -88,6 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_explain_command(commands)
     add_seeds_commands(commands)
     add_compare_command(commands)
+    add_storage_commands(commands)
 
     graph = commands.add_parser("graph", help="draw the stage graph of dvc.yaml")
     graph.add_argument(
@@ -101,8 +105,10 @@ def run_check(options: argparse.Namespace) -> None:
     from proofline.config import load_environment, load_params
     from proofline.config.environment import repository_root
     from proofline.config.profiles import PARAMS, nearest_profile
+    from proofline.storage.dvc_state import check_dvc_state
 
     root = repository_root()
+    check_dvc_state(root)
     params, environment = load_params(root / PARAMS), load_environment()
     name, edits = nearest_profile(root)
     print(f"params.yaml: {name}" + (f" with {len(edits)} edits" if edits else "") + f", seed {params.seed}")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from checkout import PATIENCE_SECONDS
+from gcs import Server, Store, serve
 
 
 def free_port() -> int:
@@ -23,24 +20,23 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
-    """The endpoint of a Google Cloud Storage emulator with one bucket, `shelf`."""
-    pytest.importorskip("gcp_storage_emulator")
-    port = free_port()
-    command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--host", "127.0.0.1", "--port", str(port),
-               "--in-memory", "--default-bucket", "shelf"]  # fmt: skip
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert time.monotonic() < deadline, "the emulator does not answer"
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.kill()
-        server.wait()
+    """The endpoint of a Google Cloud Storage with one bucket, `shelf`."""
+    with serve(Store("shelf")) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def key_of() -> Callable[[Server], dict[str, str]]:
+    """A service account's key file, as JSON: its tokens come from this server."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    pem = rsa.generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    email = "ada@project.iam.gserviceaccount.com"
+    account = {"type": "service_account", "client_email": email, "project_id": "project", "private_key": pem.decode()}
+    return lambda server: account | {"token_uri": f"{server.url}/token"}
 
 
 @pytest.fixture

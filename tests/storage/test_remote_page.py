@@ -4,51 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import urllib.request
-from pathlib import Path
 
 import pytest
-from checkout import REPOSITORY, clean_variables, commit, make_checkout, typed
+from checkout import commit, make_checkout, typed
+from machines import Machine, blocks
 from ruamel.yaml import YAML
 
 pytestmark = pytest.mark.slow
 STAGES = ("prepare", "base")
 """Enough of the graph: a folder and files, in seconds."""
-BLOCKS = re.findall(r"^```bash\n(.*?)^```", (REPOSITORY / "docs/remote.md").read_text(), re.MULTILINE | re.DOTALL)
 
 
 def block(command: str) -> str:
     """The one block of the page that begins with this command."""
-    (found,) = [block for block in BLOCKS if block.startswith(command)]
+    (found,) = [block for block in blocks("docs/remote.md") if block.startswith(command)]
     return found
 
 
-class Person:
-    """Somebody at a machine of theirs: what Google's credentials would say stands in DVC's global configuration."""
-
-    def __init__(self, folder: Path, endpoint: str, origin: Path) -> None:
-        self.folder, self.origin = folder, origin
-        self.settings = folder.parent / f"{folder.name}-settings"
-        self.settings.mkdir(parents=True)
-        lines = ("url = gs://shelf/proofline", f"endpointurl = {endpoint}", "allow_anonymous_login = true")
-        (self.settings / "config").write_text("\n    ".join(["['remote \"bucket\"']", *lines]) + "\n")
-
-    def type(self, commands: str) -> str:
-        """Type a block of the page; stops at the first command that fails."""
-        here = {"my-bucket": "shelf", "https://github.com/you/proofline.git": str(self.origin), "make setup": "true"}
-        script = re.sub("|".join(here), lambda found: here[found[0]], commands)
-        roles = [f"GIT_{role}_{what}" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")]
-        variables = clean_variables(DVC_GLOBAL_CONFIG_DIR=str(self.settings), **dict.fromkeys(roles, "ada@example.com"))
-        done = subprocess.run(
-            ["bash", "-euc", script], cwd=self.folder, env=variables, capture_output=True, text=True, timeout=1500
-        )
-        assert done.returncode == 0, script + done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory, bucket: str) -> Person:
+def first(tmp_path_factory: pytest.TempPathFactory, bucket: str) -> Machine:
     """Somebody with a checkout whose graph is cut to a few stages."""
     root = tmp_path_factory.mktemp("machines")
     folder = make_checkout(root / "first")
@@ -58,40 +33,35 @@ def first(tmp_path_factory: pytest.TempPathFactory, bucket: str) -> Person:
     del graph["plots"]
     yaml.dump(graph, folder / "dvc.yaml")
     commit(folder)
-    typed(["git", "clone", "-q", "--bare", ".", str(root / "origin.git")], folder)
-    typed(["git", "remote", "add", "origin", str(root / "origin.git")], folder)
-    branch = typed(["git", "branch", "--show-current"], folder).strip()
-    typed(["git", "fetch", "-q"], folder)
-    typed(["git", "branch", "-q", "--set-upstream-to", f"origin/{branch}"], folder)
-    person = Person(folder, bucket, root / "origin.git")
-    person.type(block("dvc remote add"))
+    person = Machine(folder, bucket).with_origin()
+    person.type(block("proofline remote set"))
     return person
 
 
 @pytest.fixture(scope="module")
-def pushed(first: Person) -> Person:
+def pushed(first: Machine) -> Machine:
     said = first.type(block("dvc repro\ngit add"))
     assert re.search(r"\d+ files pushed", said)
-    assert "Cache and remote 'bucket' are in sync" in said
+    assert "byte for byte" in said
     return first
 
 
 @pytest.fixture(scope="module")
-def second(pushed: Person, bucket: str) -> Person:
-    person = Person(pushed.folder.parent, bucket, pushed.origin)
+def second(pushed: Machine, bucket: str) -> Machine:
+    person = Machine(pushed.folder.parent, bucket, pushed.origin)
     said = person.type(block("git clone"))
     assert said.count("didn't change, skipping") == len(STAGES)
     person.folder = person.folder / "elsewhere"
     return person
 
 
-def test_what_was_pushed_is_what_is_pulled(pushed: Person, second: Person) -> None:
+def test_what_was_pushed_is_what_is_pulled(pushed: Machine, second: Machine) -> None:
     for path in ("data/problems/test.jsonl", "models/base/model.safetensors", "dvc.lock"):
         assert (second.folder / path).read_bytes() == (pushed.folder / path).read_bytes()
     assert typed(["git", "status", "--porcelain"], second.folder) == ""
 
 
-def test_what_another_has_run_is_not_run_again(pushed: Person, second: Person) -> None:
+def test_what_another_has_run_is_not_run_again(pushed: Machine, second: Machine) -> None:
     edit = "sed -i 's/demonstrations: 128/demonstrations: 90/' params.yaml\n"
     back = "git checkout -q params.yaml dvc.lock\ndvc checkout\n"
     pushed.type(edit + "dvc repro\ndvc push --run-cache\n" + back)
@@ -101,19 +71,19 @@ def test_what_another_has_run_is_not_run_again(pushed: Person, second: Person) -
     second.type(back)
 
 
-def test_an_experiment_travels_by_its_name(pushed: Person, second: Person) -> None:
+def test_an_experiment_travels_by_its_name(pushed: Machine, second: Machine) -> None:
     pushed.type(block("dvc exp run"))
     assert "smaller" in second.type(block("dvc exp list"))
     report = json.loads((second.folder / "data/curation.json").read_text())
     assert report["demonstrations"]["demonstrations"] == 100
 
 
-def test_what_nobody_needs_is_named(pushed: Person) -> None:
+def test_what_nobody_needs_is_named(pushed: Machine) -> None:
     pushed.type(block("dvc gc"))
 
 
-def test_damage_in_the_bucket_is_found(second: Person, bucket: str) -> None:
-    """The emulator is asked for its objects, and one is replaced."""
+def test_damage_in_the_bucket_is_found(second: Machine, bucket: str) -> None:
+    """One of its objects is replaced."""
     lock = YAML(typ="safe").load((second.folder / "dvc.lock").read_text())
     md5 = next(out["md5"] for out in lock["stages"]["prepare"]["outs"] if out["path"] == "data/problems/dev.jsonl")
     name = f"proofline/files/md5/{md5[:2]}/{md5[2:]}".replace("/", "%2F")
