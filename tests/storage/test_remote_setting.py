@@ -45,6 +45,11 @@ def test_git_keeps_the_bucket_and_the_machine_its_way_in(root: Path, tmp_path: P
     set_remote(root, "gs://other", Access())
     assert "url = gs://other\n" in written(root)[0]
     assert written(root)[1] == local, "another bucket is entered the same way"
+    set_remote(root, "gs://other", Access(anonymous=True))
+    assert "credentialpath" not in written(root)[1]
+    assert "endpointurl" in written(root)[1]
+    set_remote(root, "gs://other", Access(key))
+    assert "anonymous" not in written(root)[1]
 
 
 def test_what_was_committed_of_a_way_in_is_taken_out(root: Path) -> None:
@@ -52,12 +57,12 @@ def test_what_was_committed_of_a_way_in_is_taken_out(root: Path) -> None:
         "url = gs://old\n    jobs = 3\n    endpointurl = http://127.0.0.1:1\n    credentialpath = /keys/key.json\n"
     )
     (root / ".dvc/config").write_text(f"['remote \"bucket\"']\n    {options}")
-    set_remote(root, "gs://shelf/p", Access(anonymous=True))
+    set_remote(root, "gs://shelf/p", Access())
     shared, local = written(root)
     assert "jobs = 3" in shared
     assert not {"credentialpath", "endpointurl"} & set(shared.split())
     assert "credentialpath = /keys/key.json" in local
-    assert "allow_anonymous_login = True" in local
+    assert "endpointurl = http://127.0.0.1:1" in local
 
 
 @pytest.mark.parametrize(

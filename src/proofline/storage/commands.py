@@ -20,11 +20,10 @@ def add_storage_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     )
     setting.add_argument("url", metavar="gs://BUCKET/PREFIX")
     setting.add_argument("--name", default="bucket", help="of the remote, for DVC (default: bucket)")
-    setting.add_argument(
-        "--key", type=Path, metavar="FILE", help="a key file outside the repository, for DVC on this machine"
-    )
+    way_in = setting.add_mutually_exclusive_group()
+    way_in.add_argument("--key", type=Path, metavar="FILE", help="a key file outside the repository, for this machine")
+    way_in.add_argument("--anonymous", action="store_true", help="the bucket is public, or an emulator")
     setting.add_argument("--endpoint", metavar="URL", help="where the API is served, if not by Google (an emulator)")
-    setting.add_argument("--anonymous", action="store_true", help="the bucket is public, or an emulator")
     setting.set_defaults(run=run_remote_set)
 
     push = commands.add_parser("push", help="dvc push, run cache included; then every object is compared")

@@ -183,5 +183,6 @@ def open_remote(root: Path, name: str | None = None) -> Remote:
         remote = Remote(Repo(str(root)), name)
         remote.reach()
     except ConfigError as error:
-        raise RemoteError(f"{error}. `proofline remote set gs://BUCKET/PREFIX` sets one; see docs/bucket.md") from None
+        said = " ".join(str(error).split())
+        raise RemoteError(f"{said}. `proofline remote set gs://BUCKET/PREFIX` sets one; see docs/bucket.md") from None
     return remote

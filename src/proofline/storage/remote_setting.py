@@ -18,6 +18,8 @@ from pathlib import Path
 NAME = "bucket"
 OURS = ("credentialpath", "endpointurl", "allow_anonymous_login")
 """DVC's options for a remote that belong to a machine or a person."""
+WAYS_IN = {"credentialpath", "allow_anonymous_login"}
+"""Of which the last one that was chosen holds."""
 KEY_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 URL = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^/?#@]+)*/?")
 
@@ -75,10 +77,14 @@ def set_remote(root: Path, url: str, access: Access, name: str = NAME) -> dict[s
     before = config.read("repo")["remote"].get(name, {})
     kept = {option: value for option, value in before.items() if option not in OURS}
     ours = {option: value for option, value in before.items() if option in OURS}
-    ours |= config.read("local")["remote"].get(name, {}) | access.options()
-    check_secrets(root, str(ours["credentialpath"]) if "credentialpath" in ours else None)
+    ours |= config.read("local")["remote"].get(name, {})
+    chosen = access.options()
+    if WAYS_IN & set(chosen):
+        ours = {option: value for option, value in ours.items() if option not in WAYS_IN}
+    ours |= chosen
     if access.key is not None:
         check_key(access.key.expanduser())
+    check_secrets(root, str(ours["credentialpath"]) if "credentialpath" in ours else None)
     if ours:
         with config.edit("local", validate=False) as local:
             local["remote"][name] = ours
@@ -90,7 +96,8 @@ def set_remote(root: Path, url: str, access: Access, name: str = NAME) -> dict[s
 
 def check_secrets(root: Path, key: str | None = None, variables: Mapping[str, str] = os.environ) -> None:
     """Raises RemoteError where a key lies in the repository, or git would keep `.dvc/config.local`."""
-    top = Path(_git(root, "rev-parse", "--show-toplevel") or root)
+    under_git = _git(root, "rev-parse", "--show-toplevel")
+    top = Path(under_git or root)
     for said_by, path in ((f"{KEY_VARIABLE} of the environment", variables.get(KEY_VARIABLE)), ("the key", key)):
         if path and any(place.is_relative_to(inside) for place in _places(path) for inside in _places(top)):
             raise RemoteError(
@@ -98,7 +105,7 @@ def check_secrets(root: Path, key: str | None = None, variables: Mapping[str, st
                 "example to ~/.config/proofline/, and name it there"
             )
     local = root / ".dvc/config.local"
-    if (root / ".git").exists() and _git(root, "check-ignore", str(local)) is None:
+    if under_git and _git(root, "check-ignore", str(local)) is None:
         raise RemoteError(
             f"git does not ignore {local}, which holds what is secret: put the line /config.local into "
             f"{root / '.dvc/.gitignore'} and `git rm --cached {local}` if it was committed"
@@ -128,5 +135,6 @@ def _places(path: Path | str) -> set[Path]:
 
 def _git(root: Path, *command: str) -> str | None:
     """What git prints; None where it fails, as it does outside of a repository."""
-    done = subprocess.run(["git", "-C", str(root), *command], capture_output=True, text=True)
+    git = ["git", "-c", "safe.directory=*", "-C", str(root)]
+    done = subprocess.run([*git, *command], capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else None
