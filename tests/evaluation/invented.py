@@ -14,15 +14,19 @@ import numpy as np
 from proofline.config.schema import ABLATION, Evaluation
 from proofline.evaluation.judge import judge, win_rates
 from proofline.evaluation.metrics import Metrics, evaluate_policy
+from proofline.evaluation.protocols import protocol_matrix
+from proofline.evaluation.readings import read_all
 from proofline.evaluation.scored import Appearance
 from proofline.evaluation.study import PolicyResults, Study, compose
 from proofline.evaluation.verifier import evaluate_verifier
-from proofline.records import Decoding, Grade, Problem, Solution, Verification
+from proofline.records import Decoding, Demonstration, Grade, Problem, Readings, Solution, Verification
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import write_records
 
 ABILITY = {"base": 0.0, "sft": 0.8, "dpo": 0.85, "genrm": 0.75, ABLATION: 0.8}
 """Log-odds of being right on a problem of middle difficulty, above the base's."""
+
+EXAMPLE = Demonstration(id="example", problem_id="p", question="1?", solution="#### 1", style="worked")
 
 
 @dataclass(frozen=True)
@@ -127,8 +131,8 @@ def appearance(right: bool, rng: np.random.Generator) -> Appearance:
 
 def evaluation_section(num_samples: int) -> Evaluation:
     return Evaluation(
-        problems=None, num_samples=num_samples, temperature=0.7, top_p=1.0, max_new_tokens=160, confidence=0.95,
-        bootstrap_resamples=400,
+        problems=None, num_samples=num_samples, shots=(0, 4), temperature=0.7, top_p=1.0, max_new_tokens=160,
+        confidence=0.95, bootstrap_resamples=400,
     )  # fmt: skip
 
 
@@ -139,10 +143,7 @@ def composed(study: Invented) -> Study:
 
 
 def policy_results(study: Invented, policy: str) -> PolicyResults:
-    metrics = evaluate_policy(
-        study.problems, study.greedy[policy], study.greedy_grades[policy], study.samples[policy],
-        study.sample_grades[policy], study.section, 0,
-    )  # fmt: skip
+    metrics, readings = measured(study, policy)
     rows = judge(study.problems, policy, "base", study.greedy_grades[policy], study.greedy_grades["base"])
     rates = None if policy in ("base", ABLATION) else win_rates(study.problems, rows, study.section, seed=0)
     return PolicyResults(
@@ -151,7 +152,21 @@ def policy_results(study: Invented, policy: str) -> PolicyResults:
         study.worked(policy),
         study.sample_grades[policy],
         through_json(rates),
+        readings,
     )
+
+
+def measured(study: Invented, policy: str) -> tuple[Metrics, list[Readings]]:
+    """What `evaluate` writes beside solutions and grades; with four examples a policy says the same as with none."""
+    solutions, grades = study.greedy[policy], study.greedy_grades[policy]
+    metrics = evaluate_policy(
+        study.problems, solutions, grades, study.samples[policy], study.sample_grades[policy], study.section, 0
+    )
+    by_id = {problem.id: problem for problem in study.problems}
+    few = [solution.model_copy(update={"examples": (EXAMPLE.id,) * 4}) for solution in solutions]
+    shown = {EXAMPLE.id: EXAMPLE}
+    readings = [row for rows in (solutions, few) for row in read_all(rows, grades, by_id, "{question}", shown)]
+    return {**metrics, "protocols": protocol_matrix(study.problems, readings, study.section, 0)}, readings
 
 
 def through_json(value: Any) -> Any:
@@ -175,6 +190,8 @@ def write_study(study: Invented, root: Path, params: Path) -> None:
         results = study.greedy[policy], study.greedy_grades[policy], study.samples[policy], study.sample_grades[policy]
         for name, rows in zip(("greedy", "greedy_grades", "samples", "sample_grades"), results, strict=True):
             write_records(folder / f"{name}.jsonl", rows)
-        write_json(folder / "metrics.json", evaluate_policy(study.problems, *results, study.section, 0))
+        metrics, readings = measured(study, policy)
+        write_records(folder / "readings.jsonl", readings)
+        write_json(folder / "metrics.json", metrics)
     write_records(root / "reports/verify/verifications.jsonl", study.verifications)
     write_json(root / "reports/verify/metrics.json", study.verifier())

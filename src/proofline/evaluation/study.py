@@ -19,10 +19,11 @@ from proofline.config.schema import ABLATION, POLICIES, TRAINED, Evaluation
 from proofline.evaluation.clusters import Clusters
 from proofline.evaluation.metrics import Metrics, paired_json
 from proofline.evaluation.multiplicity import holm
+from proofline.evaluation.protocols import protocol_changes
 from proofline.evaluation.selection import Ints
 from proofline.evaluation.statistics import Estimate, Paired
 from proofline.evaluation.tally import Tally, tally
-from proofline.records import Grade, Problem
+from proofline.records import Grade, Problem, Readings
 
 TITLES = {
     "base": "base",
@@ -50,6 +51,7 @@ class PolicyResults:
     sample_grades: Sequence[Grade]
     win_rates: Metrics | None
     """None for the opponent itself, and for the ablation."""
+    readings: Sequence[Readings]
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Change:
     sampled: dict[str, Paired]
     adjusted: dict[str, float] = field(default_factory=dict)
     """By kind: the p-value over all problems among those of all changes (Holm)."""
+    protocols: Metrics = field(default_factory=dict)
+    """By number of examples: see `protocols.protocol_changes`."""
 
     def claim(self, kind: str) -> Paired:
         """Over all problems, with the adjusted p-value: what may be said of it."""
@@ -151,6 +155,7 @@ def compose(
             before=before,
             greedy={p: clusters[r].compare(solved[r], solved_before[r]) for p, r in parts.items()},
             sampled={p: clusters[r].compare(mean[r], mean_before[r]) for p, r in parts.items()},
+            protocols=protocol_changes(problems, results[name].readings, results[before].readings, section, seed),
         )
 
     *changes, alone, beside = adjusted(
@@ -229,6 +234,15 @@ def all_metrics(study: Study) -> Metrics:
         for change in (*study.changes, *study.parts)
     }
     return {"policies": policies, "changes": changes, "verifier": _verifier_metrics(study.verifier[OVERALL])}
+
+
+def protocol_metrics(study: Study) -> Metrics:
+    """The protocol matrix of every policy, and what each change changed in it; a run has them with each evaluation."""
+    changes = (*study.changes, *study.parts)
+    return {
+        "policies": {name: metrics["protocols"] for name, metrics in study.policies.items()},
+        "changes": {f"{change.policy}_over_{change.before}": change.protocols for change in changes},
+    }
 
 
 def _verifier_metrics(part: Metrics) -> Metrics:
