@@ -13,7 +13,6 @@ from proofline.config.schema import EVALUATED
 from proofline.data.examples import NO_EXAMPLES, Examples, draw_examples
 from proofline.data.subset import subset
 from proofline.evaluation.metrics import evaluate_policy, scalars
-from proofline.evaluation.protocols import protocol_matrix
 from proofline.evaluation.readings import read_all
 from proofline.grading import SHARD_SOLUTIONS, grade_all
 from proofline.launch import spread
@@ -65,7 +64,6 @@ def main(policy: str) -> None:
             write_records(folder / f"{name.removesuffix('s')}_grades.jsonl", rows[1])
         write_records(folder / "readings.jsonl", readings)
         metrics = evaluate_policy(problems, *greedy, *samples, section, params.seed)
-        metrics["protocols"] = protocol_matrix(problems, readings, section, params.seed)
         write_json(folder / "metrics.json", metrics)
         run.log_metrics(scalars(metrics))
 

@@ -14,7 +14,6 @@ import numpy as np
 from proofline.config.schema import ABLATION, Evaluation
 from proofline.evaluation.judge import judge, win_rates
 from proofline.evaluation.metrics import Metrics, evaluate_policy
-from proofline.evaluation.protocols import protocol_matrix
 from proofline.evaluation.readings import read_all
 from proofline.evaluation.scored import Appearance
 from proofline.evaluation.study import PolicyResults, Study, compose
@@ -143,7 +142,10 @@ def composed(study: Invented) -> Study:
 
 
 def policy_results(study: Invented, policy: str) -> PolicyResults:
-    metrics, readings = measured(study, policy)
+    metrics = evaluate_policy(
+        study.problems, study.greedy[policy], study.greedy_grades[policy], study.samples[policy],
+        study.sample_grades[policy], study.section, 0,
+    )  # fmt: skip
     rows = judge(study.problems, policy, "base", study.greedy_grades[policy], study.greedy_grades["base"])
     rates = None if policy in ("base", ABLATION) else win_rates(study.problems, rows, study.section, seed=0)
     return PolicyResults(
@@ -152,21 +154,17 @@ def policy_results(study: Invented, policy: str) -> PolicyResults:
         study.worked(policy),
         study.sample_grades[policy],
         through_json(rates),
-        readings,
+        readings(study, policy),
     )
 
 
-def measured(study: Invented, policy: str) -> tuple[Metrics, list[Readings]]:
-    """What `evaluate` writes beside solutions and grades; with four examples a policy says the same as with none."""
+def readings(study: Invented, policy: str) -> list[Readings]:
+    """Of its greedy solutions; with four examples a policy says the same as with none."""
     solutions, grades = study.greedy[policy], study.greedy_grades[policy]
-    metrics = evaluate_policy(
-        study.problems, solutions, grades, study.samples[policy], study.sample_grades[policy], study.section, 0
-    )
     by_id = {problem.id: problem for problem in study.problems}
     few = [solution.model_copy(update={"examples": (EXAMPLE.id,) * 4}) for solution in solutions]
     shown = {EXAMPLE.id: EXAMPLE}
-    readings = [row for rows in (solutions, few) for row in read_all(rows, grades, by_id, "{question}", shown)]
-    return {**metrics, "protocols": protocol_matrix(study.problems, readings, study.section, 0)}, readings
+    return [row for rows in (solutions, few) for row in read_all(rows, grades, by_id, "{question}", shown)]
 
 
 def through_json(value: Any) -> Any:
@@ -190,8 +188,7 @@ def write_study(study: Invented, root: Path, params: Path) -> None:
         results = study.greedy[policy], study.greedy_grades[policy], study.samples[policy], study.sample_grades[policy]
         for name, rows in zip(("greedy", "greedy_grades", "samples", "sample_grades"), results, strict=True):
             write_records(folder / f"{name}.jsonl", rows)
-        metrics, readings = measured(study, policy)
-        write_records(folder / "readings.jsonl", readings)
-        write_json(folder / "metrics.json", metrics)
+        write_records(folder / "readings.jsonl", readings(study, policy))
+        write_json(folder / "metrics.json", evaluate_policy(study.problems, *results, study.section, 0))
     write_records(root / "reports/verify/verifications.jsonl", study.verifications)
     write_json(root / "reports/verify/metrics.json", study.verifier())

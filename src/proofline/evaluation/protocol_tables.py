@@ -51,11 +51,11 @@ def _no_numbers(study: Study) -> list[str]:
 
 
 def _all_shots(study: Study) -> list[str]:
-    return list(next(iter(study.policies.values()))["protocols"])
+    return list(next(iter(study.protocols.values())))
 
 
 def _cell(study: Study, policy: str, shots: str, benchmark: str) -> Metrics:
-    matrix = study.policies[policy]["protocols"][shots]
+    matrix = study.protocols[policy][shots]
     cell: Metrics = matrix[OVERALL] if benchmark == OVERALL else matrix["benchmarks"][benchmark]
     return cell
 

@@ -50,6 +50,14 @@ def protocol_changes(
     return changes
 
 
+def overall_shares(matrix: Matrix) -> Matrix:
+    """Of one policy's matrix the shares over all problems alone: by reader, then by number of examples."""
+    return {
+        reader: {f"{shots}_shot": part["overall"][reader]["value"] for shots, part in matrix.items()}
+        for reader in READERS
+    }
+
+
 def by_shots(problems: Sequence[Problem], rows: Iterable[Readings]) -> dict[int, list[Readings]]:
     """The rows by number of examples, in the order of the problems. Raises EvaluationError where one is missing."""
     found: dict[int, dict[str, Readings]] = defaultdict(dict)

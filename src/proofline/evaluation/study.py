@@ -19,7 +19,7 @@ from proofline.config.schema import ABLATION, POLICIES, TRAINED, Evaluation
 from proofline.evaluation.clusters import Clusters
 from proofline.evaluation.metrics import Metrics, paired_json
 from proofline.evaluation.multiplicity import holm
-from proofline.evaluation.protocols import protocol_changes
+from proofline.evaluation.protocols import overall_shares, protocol_changes, protocol_matrix
 from proofline.evaluation.selection import Ints
 from proofline.evaluation.statistics import Estimate, Paired
 from proofline.evaluation.tally import Tally, tally
@@ -97,6 +97,8 @@ class Study:
     """Greedy accuracy of each trained policy against base's, over all problems."""
     parts: tuple[Change, Change]
     """The last of these in two, which add up to it: what its right solutions do alone, and its traces beside them."""
+    protocols: dict[str, Metrics]
+    """By policy: see `protocols.protocol_matrix`."""
     verifier: Metrics
     verified_policy: str
     """Whose samples the verifier scored."""
@@ -173,6 +175,7 @@ def compose(
         changes=tuple(changes),
         over_base={name: clusters.compare(greedy[name].right[:, 0], greedy["base"].right[:, 0]) for name in TRAINED},
         parts=(alone, beside),
+        protocols={name: protocol_matrix(problems, results[name].readings, section, seed) for name in TITLES},
         verifier=verifier,
         verified_policy=verified_policy,
         confidence=section.confidence,
@@ -217,6 +220,7 @@ def all_metrics(study: Study) -> Metrics:
             "sampled_accuracy": part["sampled_accuracy"],
             f"pass_at_{study.num_samples}": part["pass_at_k"][str(study.num_samples)]["value"],
             f"majority_at_{study.num_samples}": part["majority_at_k"][str(study.num_samples)]["value"],
+            "right_by": overall_shares(study.protocols[name]),
         }
         if name in study.over_base:
             policies[name]["over_base"] = paired_json(study.over_base[name])
@@ -237,10 +241,10 @@ def all_metrics(study: Study) -> Metrics:
 
 
 def protocol_metrics(study: Study) -> Metrics:
-    """The protocol matrix of every policy, and what each change changed in it; a run has them with each evaluation."""
+    """The protocol matrix of every policy, and what each change changed in it, for `reports/metrics.json`."""
     changes = (*study.changes, *study.parts)
     return {
-        "policies": {name: metrics["protocols"] for name, metrics in study.policies.items()},
+        "policies": study.protocols,
         "changes": {f"{change.policy}_over_{change.before}": change.protocols for change in changes},
     }
 
