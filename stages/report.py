@@ -19,10 +19,11 @@ from proofline.evaluation.items import Items, candidates, gather_items
 from proofline.evaluation.metrics import scalars
 from proofline.evaluation.page import Ledger, report_page
 from proofline.evaluation.pictures import draw_all
+from proofline.evaluation.published import published_for
 from proofline.evaluation.results import results_markdown
 from proofline.evaluation.scored import shows_steps
-from proofline.evaluation.study import PolicyResults, all_metrics, compose, headline
-from proofline.records import Grade, Problem, Solution, Verification
+from proofline.evaluation.study import PolicyResults, all_metrics, compose, headline, protocol_metrics
+from proofline.records import Grade, Problem, Readings, Solution, Verification
 from proofline.registry.describe import describe_versions
 from proofline.storage.artifacts import write_json, write_text
 from proofline.storage.records import iter_records, read_records
@@ -63,9 +64,9 @@ def main() -> None:
             },
         )
         metrics = all_metrics(study)
-        markdown = results_markdown(study)
+        markdown = results_markdown(study, published_for(params.base))
         write_text(REPORTS / "results.md", markdown)
-        write_json(REPORTS / "metrics.json", metrics)
+        write_json(REPORTS / "metrics.json", {**metrics, "protocols": protocol_metrics(study)})
         write_json(REPORTS / "headline.json", headline(study))
         for policy, text in cards(study, provenance).items():
             write_text(REPORTS / "cards" / f"{policy}.md", text)
@@ -89,6 +90,7 @@ def read_policy(policy: str, greedy: Sequence[Solution], win_rates: dict[str, An
         worked=worked(greedy),
         sample_grades=read_records(folder / "sample_grades.jsonl", Grade),
         win_rates=win_rates.get(policy),
+        readings=read_records(folder / "readings.jsonl", Readings),
     )
 
 

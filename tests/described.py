@@ -86,6 +86,8 @@ def _type(annotation: ast.expr) -> str:
     text = ast.unparse(annotation)
     if text == "dict[str, int | float | str | bool | None]":
         return "knobs and their values"
+    if text == "tuple[str, ...]":
+        return "list of text"
     if text.endswith(" | None"):
         return f"{_type(ast.parse(text.removesuffix(' | None'), mode='eval').body)} or null"
     if text in ("Split", "Verdict", "Undecided"):

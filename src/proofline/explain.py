@@ -6,14 +6,14 @@ Reads what the stages wrote (data/, reports/evaluate/, models/) from the reposit
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from proofline.config.schema import EVALUATED, Params
 from proofline.data.candidates import WRITTEN, written_candidates
 from proofline.data.chain import verify
-from proofline.data.prompts import solution_messages, verdict
+from proofline.data.prompts import Message, solution_messages, verdict
 from proofline.records import (
     SPLITS,
     Decoding,
@@ -29,13 +29,14 @@ from proofline.records import (
 from proofline.storage.records import iter_records
 from proofline.storage.weights import WeightsError, weights_hash
 
-R = TypeVar("R", PreferencePair, VerificationTrace, Solution, Problem)
+R = TypeVar("R", PreferencePair, VerificationTrace, Solution, Problem, Demonstration)
 PAIRS, TRACES, DEMONSTRATIONS = "data/pairs.jsonl", "data/traces.jsonl", "data/demonstrations.jsonl"
 GRADED = {
     **{f"data/samples/{policy}.jsonl": f"data/grades/{policy}.jsonl" for policy in EVALUATED},
     "data/published.jsonl": "data/grades/published.jsonl",
     **{f"reports/evaluate/{policy}/{rows}.jsonl": f"reports/evaluate/{policy}/{grades}_grades.jsonl"
-       for policy in EVALUATED for rows, grades in (("greedy", "greedy"), ("samples", "sample"))},
+       for policy in EVALUATED
+       for rows, grades in (("greedy", "greedy"), ("samples", "sample"), ("few_shot", "few_shot"))},
 }  # fmt: skip
 """Files of solutions, and the grades of each."""
 
@@ -103,7 +104,7 @@ def sample_story(root: Path, row_id: str, params: Params) -> Iterator[str]:
     yield f"sample {solution.id}, finished: {solution.finished}, log-probability {solution.logprob:.3f}"
     yield from problem_lines(problem)
     yield from solution_lines("solution", solution.text, origin)
-    yield from again(root, problem, solution.text, origin, params)
+    yield from again(root, problem, solution.text, origin, params, solution.examples)
     for pair in rows(root, [PAIRS], PreferencePair):
         if solution.id in (pair.chosen_id, pair.rejected_id):
             yield f"  {'chosen' if solution.id == pair.chosen_id else 'rejected'} in pair {pair.id}"
@@ -159,7 +160,9 @@ def solution_lines(name: str, text: str, origin: Origin) -> Iterator[str]:
     )
 
 
-def again(root: Path, problem: Problem, text: str, origin: Origin, params: Params) -> Iterator[str]:
+def again(
+    root: Path, problem: Problem, text: str, origin: Origin, params: Params, examples: Sequence[str] = ()
+) -> Iterator[str]:
     """The solution drawn again, where its weights are here; made again, where nobody drew it."""
     if origin.policy in WRITTEN:
         yield from compared("made", made(root, problem, origin, params), text)
@@ -180,7 +183,9 @@ def again(root: Path, problem: Problem, text: str, origin: Origin, params: Param
         models = ", ".join(f"models/{folder.name} is {name}" for name, folder in here.items()) or "no models here"
         yield f"  not drawn again: {models}; `git checkout` the commit of {origin.weights}, and `dvc checkout`"
         return
-    yield from compared("drawn", draw(here[origin.weights], problem, origin.decoding, origin.seed, params), text)
+    shown = [find(root, [DEMONSTRATIONS], Demonstration, row_id) for row_id in examples]
+    chat = solution_messages(problem.question, params.prompts, shown)
+    yield from compared("drawn", draw(here[origin.weights], chat, origin.decoding, origin.seed), text)
 
 
 def made(root: Path, problem: Problem, origin: Origin, params: Params) -> str | None:
@@ -190,14 +195,14 @@ def made(root: Path, problem: Problem, origin: Origin, params: Params) -> str | 
     return next((row.text for row in written if row.id == origin.grade.solution_id), None)
 
 
-def draw(folder: Path, problem: Problem, decoding: Decoding, seed: int, params: Params) -> str:
+def draw(folder: Path, chat: list[Message], decoding: Decoding, seed: int) -> str:
     """One sample of a policy by its own seed."""
     from proofline.sampling.engine import Request
     from proofline.sampling.policy import shared_sampler
 
     sampler = shared_sampler(folder, 1)
-    (ids,) = sampler.encode([solution_messages(problem.question, params.prompts)])
-    (done,) = sampler.engine.generate([Request(problem.id, ids, [seed])], decoding)
+    (ids,) = sampler.encode([chat])
+    (done,) = sampler.engine.generate([Request("", ids, [seed])], decoding)
     return sampler.tokenizer.decode(done.token_ids)
 
 

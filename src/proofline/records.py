@@ -58,6 +58,8 @@ class Problem(Record):
     """Reference answer alone, as text that the grader can parse."""
     level: int = 0
     """Difficulty: number of steps (synthetic), 1-5 (MATH), the user's own, 0 where the source gives none."""
+    subject: str = ""
+    """Topic as the source names it (MATH: `Algebra`, …); empty where it names none."""
     skeleton: str
     """Hash of the question with its numbers and names taken out; splits never share one."""
     cluster: str = Field(default_factory=lambda known: known["skeleton"])
@@ -100,7 +102,7 @@ class Solution(Record):
     """One sampled candidate for a problem."""
 
     id: str
-    """Hash of (weights, problem, decoding, seed, and the server if there is one): what decides the text."""
+    """Hash of (weights, problem, decoding, seed, and server and examples if there are any): what decides the text."""
     problem_id: str
     """The problem it is a candidate for."""
     policy: str
@@ -123,6 +125,8 @@ class Solution(Record):
     """False where the solution was cut off at `max_new_tokens`."""
     server: str = ""
     """Name and version of the server that drew it; empty: the project's own decoding loop, which would do so again."""
+    examples: tuple[str, ...] = ()
+    """Ids of the demonstrations that were shown before the problem, in order."""
 
 
 class Grade(Record):
@@ -158,6 +162,29 @@ class Grade(Record):
     def disputed(self) -> bool:
         """Does one grader call it right and the other wrong?"""
         return {self.verdict, self.second_verdict} == {"correct", "wrong"}
+
+
+class Readings(Record):
+    """What three readers make of one greedy solution: see `evaluation.readings`."""
+
+    solution_id: str
+    """The solution."""
+    problem_id: str
+    """Its problem."""
+    shots: int
+    """How many worked examples its prompt showed."""
+    finished: bool
+    """False where the token limit cut it off, or left no room for it."""
+    strict_answer: str | None
+    """The answer in the form that was asked for; None: in another, or none."""
+    strict: bool
+    """Is that the reference, spelled alike?"""
+    flexible_answer: str | None
+    """The last number."""
+    flexible: bool
+    """Is that the reference, spelled alike?"""
+    equivalence: bool
+    """The first grader's verdict."""
 
 
 class Origin(Record):

@@ -22,7 +22,7 @@ NGRAM = 5
 
 
 def make_section(**changes: Any) -> Prepare:
-    published = {"origin": "folder", "revision": "0" * 40, "train": None, "test": None}
+    published = {"origin": "folder", "revision": "0" * 40, "train": None, "test": None, "test_list": None}
     values = {
         "sources": ["gsm8k"], "synthetic": {"train": 60, "dev": 10, "test": 20}, "gsm8k": published,
         "math": published, "own": {}, "dev_fraction": 0.3, "ngram": NGRAM, "demonstrations": 1000,
@@ -76,7 +76,7 @@ def test_a_new_training_problem_moves_no_other(problems: list[Problem], question
 @settings(deadline=None)
 def test_a_limit_takes_a_stable_subset(problems: list[Problem], small: int, more: int) -> None:
     def ids(train: int | None, test: int | None) -> dict[str, set[str]]:
-        limits = {"origin": "folder", "revision": "0" * 40, "train": train, "test": test}
+        limits = {"origin": "folder", "revision": "0" * 40, "train": train, "test": test, "test_list": None}
         splits = curate(problems, make_section(gsm8k=limits)).splits
         return {split: {row.id for row in members} for split, members in splits.items()}
 

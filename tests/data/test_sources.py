@@ -33,7 +33,7 @@ MakeSection = Callable[..., Prepare]
 @pytest.fixture
 def make_section() -> MakeSection:
     def make(**changes: Any) -> Prepare:
-        published = {"origin": "folder", "revision": "0" * 40, "train": None, "test": None}
+        published = {"origin": "folder", "revision": "0" * 40, "train": None, "test": None, "test_list": None}
         values = {
             "sources": ["gsm8k"], "synthetic": {"train": 20, "dev": 6, "test": 6}, "gsm8k": published,
             "math": published, "own": {}, "dev_fraction": 0.1, "ngram": 13, "demonstrations": 100,
@@ -115,7 +115,7 @@ def test_hub_data_sets_give_the_same_problems_as_files(
         monkeypatch.setitem(BENCHMARKS, source, replace(BENCHMARKS[source], repository=str(folder)))
         for split in ("train", "test"):
             write_table(tmp_path, f"{source}_{split}", *configs.values())
-    hub = {"origin": "hub", "revision": "1" * 40, "train": None, "test": None}
+    hub = {"origin": "hub", "revision": "1" * 40, "train": None, "test": None, "test_list": None}
     read_folder = partial(read_table, str(tmp_path))
     names = ["gsm8k", "math"]
     from_hub = list(sources.load_problems(make_section(sources=names, gsm8k=hub, math=hub), 0, read_folder))

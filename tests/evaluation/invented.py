@@ -14,15 +14,18 @@ import numpy as np
 from proofline.config.schema import ABLATION, Evaluation
 from proofline.evaluation.judge import judge, win_rates
 from proofline.evaluation.metrics import Metrics, evaluate_policy
+from proofline.evaluation.readings import read_all
 from proofline.evaluation.scored import Appearance
 from proofline.evaluation.study import PolicyResults, Study, compose
 from proofline.evaluation.verifier import evaluate_verifier
-from proofline.records import Decoding, Grade, Problem, Solution, Verification
+from proofline.records import Decoding, Demonstration, Grade, Problem, Readings, Solution, Verification
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import write_records
 
 ABILITY = {"base": 0.0, "sft": 0.8, "dpo": 0.85, "genrm": 0.75, ABLATION: 0.8}
 """Log-odds of being right on a problem of middle difficulty, above the base's."""
+
+EXAMPLE = Demonstration(id="example", problem_id="p", question="1?", solution="#### 1", style="worked")
 
 
 @dataclass(frozen=True)
@@ -127,8 +130,8 @@ def appearance(right: bool, rng: np.random.Generator) -> Appearance:
 
 def evaluation_section(num_samples: int) -> Evaluation:
     return Evaluation(
-        problems=None, num_samples=num_samples, temperature=0.7, top_p=1.0, max_new_tokens=160, confidence=0.95,
-        bootstrap_resamples=400,
+        problems=None, num_samples=num_samples, shots=(0, 4), temperature=0.7, top_p=1.0, max_new_tokens=160,
+        confidence=0.95, bootstrap_resamples=400,
     )  # fmt: skip
 
 
@@ -151,7 +154,17 @@ def policy_results(study: Invented, policy: str) -> PolicyResults:
         study.worked(policy),
         study.sample_grades[policy],
         through_json(rates),
+        readings(study, policy),
     )
+
+
+def readings(study: Invented, policy: str) -> list[Readings]:
+    """Of its greedy solutions; with four examples a policy says the same as with none."""
+    solutions, grades = study.greedy[policy], study.greedy_grades[policy]
+    by_id = {problem.id: problem for problem in study.problems}
+    few = [solution.model_copy(update={"examples": (EXAMPLE.id,) * 4}) for solution in solutions]
+    shown = {EXAMPLE.id: EXAMPLE}
+    return [row for rows in (solutions, few) for row in read_all(rows, grades, by_id, "{question}", shown)]
 
 
 def through_json(value: Any) -> Any:
@@ -175,6 +188,7 @@ def write_study(study: Invented, root: Path, params: Path) -> None:
         results = study.greedy[policy], study.greedy_grades[policy], study.samples[policy], study.sample_grades[policy]
         for name, rows in zip(("greedy", "greedy_grades", "samples", "sample_grades"), results, strict=True):
             write_records(folder / f"{name}.jsonl", rows)
+        write_records(folder / "readings.jsonl", readings(study, policy))
         write_json(folder / "metrics.json", evaluate_policy(study.problems, *results, study.section, 0))
     write_records(root / "reports/verify/verifications.jsonl", study.verifications)
     write_json(root / "reports/verify/metrics.json", study.verifier())

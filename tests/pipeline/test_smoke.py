@@ -13,7 +13,7 @@ from checkout import make_checkout, tried
 from described import RECORDS
 from ruamel.yaml import YAML
 
-from proofline.records import PreferencePair, VerificationTrace
+from proofline.records import Demonstration, PreferencePair, Solution, VerificationTrace
 from proofline.storage.records import iter_records
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -106,6 +106,20 @@ def test_the_data_is_as_its_readme_says(reproduced: Path) -> None:
     for path in ("curation", "pairs", "traces", "grades/sft", "grades/dpo", "grades/published"):
         for key in json.loads((reproduced / f"data/{path}.json").read_text()):
             assert f"`{key}`" in described, f"data/{path}.json has {key}: say in data/README.md what it is"
+
+
+def test_the_protocol_matrix_is_of_the_solutions_that_lie_beside_it(reproduced: Path, run: Run) -> None:
+    """The recipe's numbers of examples; equivalence with none is the accuracy; examples are training demonstrations."""
+    metrics = json.loads((reproduced / "reports/metrics.json").read_text())
+    demonstrations = {row.id for row in iter_records(reproduced / "data/demonstrations.jsonl", Demonstration)}
+    for policy, matrix in metrics["protocols"]["policies"].items():
+        assert matrix.keys() == {"0", "2"}
+        assert matrix["0"]["overall"]["equivalence"]["value"] == metrics["policies"][policy]["accuracy"]["value"]
+        few = list(iter_records(reproduced / f"reports/evaluate/{policy}/few_shot.jsonl", Solution))
+        assert len(few) == matrix["2"]["overall"]["problems"] == 32
+        assert all(len(row.examples) == 2 and demonstrations.issuperset(row.examples) for row in few)
+        assert all(row.num_tokens for row in few), "they all fit"
+    assert "drawn again: identical" in run("proofline", "explain", "sample", few[0].id).stdout
 
 
 def test_a_pair_and_a_trace_are_drawn_again_from_the_weights(reproduced: Path, run: Run) -> None:

@@ -12,11 +12,14 @@ from proofline.config.environment import all_cores
 from proofline.config.schema import Prepare, Traces
 from proofline.data.candidates import Candidate
 from proofline.data.critiques import FILE, Published, read_published
+from proofline.data.curation import curate
 from proofline.data.equations import find_equations
 from proofline.data.leaks import leak, leaked_numbers
+from proofline.data.listed import listed
 from proofline.data.prepare import Prepared, prepare
 from proofline.data.published import gsm8k_problem, math_problem, text_field
 from proofline.data.sources import load_problems
+from proofline.data.subset import subset
 from proofline.data.traces import build_traces, program, published
 from proofline.data.wording import ngrams, wording
 from proofline.grading import grade_all, grade_text
@@ -25,7 +28,7 @@ from proofline.storage.tables import read_table
 
 pytestmark = pytest.mark.slow(minutes=2)
 
-PUBLISHED = {"origin": "folder", "revision": "0" * 40, "train": None, "test": None}
+PUBLISHED = {"origin": "folder", "revision": "0" * 40, "train": None, "test": None, "test_list": None}
 SECTION = Prepare.model_validate({
     "sources": ["gsm8k", "math"], "synthetic": {"train": 0, "dev": 0, "test": 0}, "gsm8k": PUBLISHED,
     "math": PUBLISHED, "own": {}, "dev_fraction": 0.05, "ngram": 13, "demonstrations": 20000,
@@ -68,6 +71,17 @@ def test_every_row_is_a_problem(problems: list[Problem]) -> None:
     assert {(row.source, row.family) for row in problems} == {("gsm8k", "word"), ("math", "math")}
     assert not any("<<" in row.solution for row in problems if row.source == "gsm8k")
     assert Counter(row.level for row in problems if row.source == "math")[0] == 2  # two rows say `Level ?`
+
+
+def test_math_500_is_found_by_its_ids(problems: list[Problem]) -> None:
+    """By level and subject as its publisher counts them."""
+    test = [row for row in problems if row.source == "math" and row.split == "test"]
+    rows = listed("math-500", test)
+    levels, subjects = Counter(row.level for row in rows), Counter(row.subject for row in rows)
+    assert sorted(levels.items()) == [(1, 43), (2, 90), (3, 105), (4, 128), (5, 134)]
+    assert sorted(subjects.values()) == [38, 41, 56, 62, 82, 97, 124]
+    only = SECTION.model_copy(update={"math": SECTION.math.model_copy(update={"test_list": "math-500", "test": 9})})
+    assert {row.id for row in curate(test, only).splits["test"]} == {row.id for row in subset(rows, 9)}
 
 
 def test_every_reference_is_graded_correct_against_itself(problems: list[Problem]) -> None:

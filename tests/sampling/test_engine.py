@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from graded_rows import PROBLEM
 from transformers import AutoModelForCausalLM
 
 from proofline.config.schema import Prompts
 from proofline.data.synthetic import generate_problems
-from proofline.records import Decoding, Problem
+from proofline.records import Decoding, Demonstration, Problem, Solution
 from proofline.sampling.engine import Completion, Engine, Request, row_bucket
 from proofline.sampling.policy import Sampler, load_sampler, sample_solutions, shared_sampler
 from proofline.sampling.rows import GRAPHS, STATIC
@@ -219,3 +220,23 @@ def test_a_model_with_sliding_windows_is_refused(sampler: Sampler) -> None:
             Engine(sampler.engine.model, [2], 4)
     finally:
         config.layer_types = before
+
+
+def test_a_solution_names_its_examples_and_a_prompt_without_room_is_not_put(tiny_policy: Path) -> None:
+    short = Demonstration(id="short", problem_id="p", question="1+1?", solution="#### 2", style="worked")
+    long = short.model_copy(update={"id": "long", "question": "1+1? " * 400})
+    other = PROBLEM.model_copy(update={"id": "other", "family": "other"})
+    mine, others = (PROBLEM.source, PROBLEM.family), (other.source, other.family)
+    problems = [other, PROBLEM]
+
+    def drawn(examples: dict[tuple[str, str], tuple[Demonstration, ...]]) -> list[Solution]:
+        return sample_solutions(tiny_policy, "sft", problems, PROMPTS, GREEDY, 1, 0, rows=2, examples=examples)
+
+    plain, few, crowded = drawn({}), drawn({mine: (short, short)}), drawn({mine: (short,), others: (long,)})
+    assert [row.problem_id for row in (*plain, *few, *crowded)] == ["other", PROBLEM.id] * 3
+    assert [row.examples for row in (*plain, *few)] == [(), (), (), ("short", "short")]
+    assert plain[0] == few[0], "whose benchmark has no examples is asked the same"
+    assert len({plain[1].id, few[1].id, crowded[1].id}) == 3, "another prompt is another solution"
+    empty = crowded[0]
+    assert (empty.text, empty.num_tokens, empty.finished, empty.examples) == ("", 0, False, ("long",))
+    assert crowded[1].num_tokens > 0

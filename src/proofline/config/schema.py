@@ -41,6 +41,15 @@ def each_once(sources: tuple[str, ...]) -> tuple[str, ...]:
 Sources = AfterValidator(each_once)
 
 
+def plain_and_few(shots: tuple[int, ...]) -> tuple[int, ...]:
+    if 0 not in shots or list(shots) != sorted(set(shots)):
+        raise ValueError(f"found {list(shots)}; begin with 0, the plain prompt, and go on in rising order: [0, 4]")
+    return shots
+
+
+Shots = AfterValidator(plain_and_few)
+
+
 class Prompts(Section):
     """User messages; the chat template around them belongs to the tokenizer."""
 
@@ -79,6 +88,9 @@ class Published(Section):
     """At most so many training problems enter the training splits; null: all."""
     test: Annotated[int, Field(ge=0)] | None
     """At most so many test problems are evaluated; null: all. The subset is the lowest hashes, so it is stable."""
+    test_list: Literal["math-500"] | None
+    """Of the test problems only those of a published list, before `test` limits them; null: all. `math-500` (of MATH):
+    the 500 of Lightman et al. 2023. Training problems give way to the whole test split all the same."""
 
 
 class Prepare(Section):
@@ -289,7 +301,10 @@ class Evaluation(Section):
     problems: Count | None
     """At most so many test problems are evaluated, the same ones for every policy; null: all."""
     num_samples: Count
-    """Samples per problem for pass@k and maj@k; greedy decoding is always run once."""
+    """Samples per problem for pass@k, maj@k and avg@k."""
+    shots: Annotated[tuple[Annotated[int, Field(ge=0, le=64)], ...], Field(strict=False), Shots]
+    """Greedy decoding is run once for each: so many worked examples, training demonstrations of the problem's own
+    benchmark, come before the problem. All else is measured with 0, the plain prompt."""
     temperature: Annotated[float, Field(gt=0.0, le=5.0)]
     top_p: Annotated[float, Field(gt=0.0, le=1.0)]
     max_new_tokens: Count

@@ -9,8 +9,8 @@ The test split is kept whole (but for copies and rows without an answer), and ev
    moves no other;
 4. a training problem is dropped if it has kin in dev;
 5. what is left of a split is grouped by kinship: problems of one cluster are not independent of each other;
-6. where the recipe limits a published source, the lowest hashes stay. Limits come last, so a smaller test split
-   never lets a training problem back in.
+6. where the recipe names a list of test problems or limits a published source, those of the list stay, and of them the
+   lowest hashes. Limits come last, so a smaller test split never lets a training problem back in.
 
 Generated problems come with their split and a stronger skeleton (see `synthetic`); they go through the same gates.
 """
@@ -21,8 +21,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from proofline.config.schema import Prepare
+from proofline.config.schema import Prepare, Published
 from proofline.data.kinship import Kin, grouped
+from proofline.data.listed import listed
 from proofline.data.subset import drawn, subset
 from proofline.data.wording import wording
 from proofline.records import SPLITS, Problem, Split
@@ -103,17 +104,21 @@ def _apart(problems: Sequence[Problem], others: Kin, split: Split, curated: Cura
 
 
 def _limited(splits: dict[Split, list[Problem]], section: Prepare, curated: Curated) -> dict[Split, list[Problem]]:
-    """At most as many problems of each published source as the recipe says: of train and dev together, and of test."""
+    """Of each published source the test problems that the recipe lists, and at most as many as it says: of train and
+    dev together, and of test. Raises ListError."""
     out: set[str] = set()
     for source in section.sources:
         if source == "synthetic":
             continue
         limits = section.benchmark(source)
-        for limit, pool in ((limits.train, [*splits["train"], *splits["dev"]]), (limits.test, splits["test"])):
+        test_list = limits.test_list if isinstance(limits, Published) else None
+        training = [*splits["train"], *splits["dev"]]
+        for pool, limit, name in ((training, limits.train, None), (splits["test"], limits.test, test_list)):
             mine = [problem for problem in pool if problem.source == source]
-            chosen = {problem.id for problem in subset(mine, limit)}
+            among = mine if name is None else listed(name, mine)
+            named, chosen = ({problem.id for problem in rows} for rows in (among, subset(among, limit)))
             for problem in mine:
                 if problem.id not in chosen:
-                    curated.drop(problem, "over_limit")
+                    curated.drop(problem, "over_limit" if problem.id in named else "not_listed")
                     out.add(problem.id)
     return {split: [problem for problem in rows if problem.id not in out] for split, rows in splits.items()}

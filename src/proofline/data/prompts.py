@@ -7,8 +7,11 @@ the chain of thought ends in `Verification: Is the answer correct (Yes/No)?` and
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import chain
 
 from proofline.config.schema import Prompts
+from proofline.records import Demonstration
 
 VERDICT_LINE = "Verification: Is the answer correct (Yes/No)?"
 YES, NO = " Yes", " No"
@@ -17,8 +20,13 @@ YES, NO = " Yes", " No"
 Message = dict[str, str]
 
 
-def solution_messages(question: str, prompts: Prompts) -> list[Message]:
-    return [{"role": "user", "content": _filled(prompts.solution, question=question)}]
+def solution_messages(question: str, prompts: Prompts, examples: Sequence[Demonstration] = ()) -> list[Message]:
+    """A chat that asks for a solution; each example is a turn before it, asked for and answered in the same way."""
+    shown = [
+        [*solution_messages(example.question, prompts), {"role": "assistant", "content": example.solution}]
+        for example in examples
+    ]
+    return [*chain.from_iterable(shown), {"role": "user", "content": _filled(prompts.solution, question=question)}]
 
 
 def verification_messages(question: str, candidate: str, prompts: Prompts) -> list[Message]:

@@ -59,17 +59,16 @@ def gsm8k_problem(row: Row, split: Split) -> Problem:
 
 
 def math_problem(row: Row, split: Split) -> Problem:
-    r"""`problem`, `solution` (its last boxes are the answer), `level` -> a problem of the family `math`."""
+    r"""`problem`, `solution` (its last boxes are the answer), `level`, `type` -> a problem of the family `math`."""
     solution = text_field(row, "solution").strip()
     level = re.fullmatch(r"Level (\d)", text_field(row, "level"))  # two training rows say `Level ?`
     answer = read_reference(solution)
-    return _problem(
-        "math", "math", split, text_field(row, "problem"), solution, answer, level=int(level[1]) if level else 0
-    )
+    number, subject = int(level[1]) if level else 0, text_field(row, "type")
+    return _problem("math", "math", split, text_field(row, "problem"), solution, answer, number, subject)
 
 
 def _problem(
-    source: str, family: str, split: Split, question: str, solution: str, answer: str, level: int = 0
+    source: str, family: str, split: Split, question: str, solution: str, answer: str, level: int = 0, subject: str = ""
 ) -> Problem:
     question = question.strip()
     return Problem(
@@ -81,6 +80,7 @@ def _problem(
         solution=solution,
         answer=answer,
         level=level,
+        subject=subject,
         skeleton=skeleton(question),
     )
 

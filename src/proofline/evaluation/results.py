@@ -5,11 +5,15 @@ In: `Study`. Out: text; pictures are named relative to the file, under `plots/`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from proofline.config.schema import ABLATION
 from proofline.evaluation.claims import DASH, confidence_words, is_shown, p_words, percent, points, training_claims
 from proofline.evaluation.judge_tables import judge_section, judge_words
 from proofline.evaluation.markdown import share, table
 from proofline.evaluation.metrics import Metrics, estimate
+from proofline.evaluation.protocol_tables import protocol_section
+from proofline.evaluation.published import PublishedResult
 from proofline.evaluation.statistics import Paired
 from proofline.evaluation.study import KINDS, OVERALL, TITLES, Study
 from proofline.evaluation.tally import benchmark_title
@@ -29,8 +33,9 @@ NOTES = """\
 - Won / lost / tied: greedy answers against {opponent}'s on the same problem, judged by {judge}. By the reference answer
   the win rate, (won + tied / 2) / n, is one half plus half the difference of accuracies: it has no column, and stands
   in `metrics.json`.
-- pass@1 is the mean accuracy of single samples, maj@k the majority vote, pass@k the chance that any of k is right, all
-  over every subset of the samples; ties are shared. "Unparsed": no answer could be read. "Cut off": the token limit.
+- avg@k is the mean accuracy of the k samples, an estimate of pass@1; maj@k the majority vote, pass@k the chance that
+  any of k is right, all over every subset of the samples; ties are shared. "Unparsed": no answer could be read.
+  "Cut off": the token limit.
 - The oracle picks a right sample wherever there is one. A candidate without a verdict ranks last.
 - Layout: how many equations, whether one of them holds several operations, and the length to within 20%. AUROC within
   problems and layout is over the right and wrong samples of one problem that share it, so what depends on the layout
@@ -40,8 +45,8 @@ NOTES = """\
   verified ones buy, rounded down; "8 of 31": they buy 31, there are 8, and the vote has spent less."""
 
 
-def results_markdown(study: Study) -> str:
-    """The whole document."""
+def results_markdown(study: Study, published: Sequence[PublishedResult] = ()) -> str:
+    """The whole document. `published`: results to stand beside base's."""
     sections = [
         "# Results",
         "\n".join(f"- {claim}" for claim in (*training_claims(study), *verifier_claims(study))),
@@ -54,6 +59,7 @@ def results_markdown(study: Study) -> str:
         f"What each step changed, in percentage points on the same problems. {study.comparisons} comparisons over all "
         "problems are tested, p adjusted for their number; bold where an effect is shown:",
         _changes_table(study),
+        *protocol_section(study, published),
         "## Samples",
         _samples_table(study),
         "![pass@k and maj@k](plots/pass_at_k.png)",
@@ -145,4 +151,5 @@ def _samples_table(study: Study) -> str:
                 share(metrics["cut_off"]["sampled"]),
             ]
         )
-    return table([f"{most} samples a problem, %", "pass@1", f"maj@{most}", f"pass@{most}", "unparsed", "cut off"], rows)
+    measures = [f"{name}@{most}" for name in ("avg", "maj", "pass")]
+    return table([f"{most} samples a problem, %", *measures, "unparsed", "cut off"], rows)

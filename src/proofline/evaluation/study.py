@@ -19,10 +19,11 @@ from proofline.config.schema import ABLATION, POLICIES, TRAINED, Evaluation
 from proofline.evaluation.clusters import Clusters
 from proofline.evaluation.metrics import Metrics, paired_json
 from proofline.evaluation.multiplicity import holm
+from proofline.evaluation.protocols import overall_shares, protocol_changes, protocol_matrix
 from proofline.evaluation.selection import Ints
 from proofline.evaluation.statistics import Estimate, Paired
 from proofline.evaluation.tally import Tally, tally
-from proofline.records import Grade, Problem
+from proofline.records import Grade, Problem, Readings
 
 TITLES = {
     "base": "base",
@@ -50,6 +51,7 @@ class PolicyResults:
     sample_grades: Sequence[Grade]
     win_rates: Metrics | None
     """None for the opponent itself, and for the ablation."""
+    readings: Sequence[Readings]
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Change:
     sampled: dict[str, Paired]
     adjusted: dict[str, float] = field(default_factory=dict)
     """By kind: the p-value over all problems among those of all changes (Holm)."""
+    protocols: Metrics = field(default_factory=dict)
+    """By number of examples: see `protocols.protocol_changes`."""
 
     def claim(self, kind: str) -> Paired:
         """Over all problems, with the adjusted p-value: what may be said of it."""
@@ -93,6 +97,8 @@ class Study:
     """Greedy accuracy of each trained policy against base's, over all problems."""
     parts: tuple[Change, Change]
     """The last of these in two, which add up to it: what its right solutions do alone, and its traces beside them."""
+    protocols: dict[str, Metrics]
+    """By policy: see `protocols.protocol_matrix`."""
     verifier: Metrics
     verified_policy: str
     """Whose samples the verifier scored."""
@@ -151,6 +157,7 @@ def compose(
             before=before,
             greedy={p: clusters[r].compare(solved[r], solved_before[r]) for p, r in parts.items()},
             sampled={p: clusters[r].compare(mean[r], mean_before[r]) for p, r in parts.items()},
+            protocols=protocol_changes(problems, results[name].readings, results[before].readings, section, seed),
         )
 
     *changes, alone, beside = adjusted(
@@ -168,6 +175,7 @@ def compose(
         changes=tuple(changes),
         over_base={name: clusters.compare(greedy[name].right[:, 0], greedy["base"].right[:, 0]) for name in TRAINED},
         parts=(alone, beside),
+        protocols={name: protocol_matrix(problems, results[name].readings, section, seed) for name in TITLES},
         verifier=verifier,
         verified_policy=verified_policy,
         confidence=section.confidence,
@@ -212,6 +220,7 @@ def all_metrics(study: Study) -> Metrics:
             "sampled_accuracy": part["sampled_accuracy"],
             f"pass_at_{study.num_samples}": part["pass_at_k"][str(study.num_samples)]["value"],
             f"majority_at_{study.num_samples}": part["majority_at_k"][str(study.num_samples)]["value"],
+            "right_by": overall_shares(study.protocols[name]),
         }
         if name in study.over_base:
             policies[name]["over_base"] = paired_json(study.over_base[name])
@@ -229,6 +238,15 @@ def all_metrics(study: Study) -> Metrics:
         for change in (*study.changes, *study.parts)
     }
     return {"policies": policies, "changes": changes, "verifier": _verifier_metrics(study.verifier[OVERALL])}
+
+
+def protocol_metrics(study: Study) -> Metrics:
+    """The protocol matrix of every policy, and what each change changed in it, for `reports/metrics.json`."""
+    changes = (*study.changes, *study.parts)
+    return {
+        "policies": study.protocols,
+        "changes": {f"{change.policy}_over_{change.before}": change.protocols for change in changes},
+    }
 
 
 def _verifier_metrics(part: Metrics) -> Metrics:

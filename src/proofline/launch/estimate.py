@@ -24,7 +24,7 @@ def work(params: Params) -> dict[str, float]:
     tested = params.evaluation.problems or problems.test
     samples = solved * params.sampling.num_samples
     traces = min(solved * params.traces.per_problem, params.traces.limit or solved * params.traces.per_problem)
-    tests = tested * params.evaluation.num_samples
+    tests, greedy = tested * params.evaluation.num_samples, tested * len(params.evaluation.shots)
     return {
         "prepare": problems.train + problems.dev + problems.test,
         "train_sft": params.prepare.demonstrations * params.sft.epochs,
@@ -35,7 +35,7 @@ def work(params: Params) -> dict[str, float]:
         "build_traces": samples,
         "train_genrm": traces * params.genrm.epochs,
         "train_solutions": traces * params.genrm.epochs,
-        "evaluate": (tests + tested) * params.evaluation.max_new_tokens,
+        "evaluate": (tests + greedy) * params.evaluation.max_new_tokens,
         "verify": tests * params.verification.num_chains * params.verification.max_new_tokens,
         "judge": tests,
         "report": tests,

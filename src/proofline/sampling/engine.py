@@ -55,6 +55,12 @@ class Completion:
     """Log-probabilities (nats, temperature 1) of the tracked tokens where each token was drawn, (T, n)."""
 
 
+def no_completion(request: Request, sample_index: int) -> Completion:
+    """A sample cut off before its first token."""
+    seed, nothing = int(request.seeds[sample_index]), np.empty((0, 0), dtype=np.float32)
+    return Completion(request.key, sample_index, seed, [], 0.0, finished=False, tracked=nothing)
+
+
 @dataclass
 class _Prompt:
     """A prefilled prompt: keys and values (layers, kv_heads, T, head_dim), last logits (V,), samples still to start."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from proofline.config.schema import Prompts
+from proofline.data.examples import NO_EXAMPLES, Examples, shown_before
 from proofline.data.prompts import Message, solution_messages
 from proofline.data.turns import encode_prompts
 from proofline.records import Decoding, Problem, Solution, stable_id
@@ -21,7 +22,7 @@ from proofline.storage.weights import weights_hash
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from proofline.sampling.engine import Engine
+    from proofline.sampling.engine import Completion, Engine, Request
 
 ROUNDS_OF_ROWS = 2
 """How often all rows are filled in a shard. Rounding depends on what a sample was decoded with, so shards are cut the
@@ -101,21 +102,28 @@ def sample_solutions(
     run_seed: int,
     *,
     rows: int,
+    examples: Examples = NO_EXAMPLES,
     sampler: Sampler | None = None,
 ) -> list[Solution]:
-    """`num_samples` solutions of each problem: of all, or of one shard of them. Without a `sampler`, the shared one."""
+    """`num_samples` solutions of each problem: of all, or of one shard of them. Without a `sampler`, the shared one.
+
+    A prompt that leaves the model no room for `max_new_tokens` is not put to it: its solutions are empty, cut off
+    before their first token.
+    """
     from proofline.sampling.engine import Request
 
     sampler = sampler or shared_sampler(policy_dir, rows)
     seeds = [[sample_seed(run_seed, problem.id, i) for i in range(num_samples)] for problem in problems]
-    encoded = sampler.encode([solution_messages(problem.question, prompts) for problem in problems])
+    shown = {problem.id: shown_before(problem, examples) for problem in problems}
+    encoded = sampler.encode([solution_messages(one.question, prompts, shown[one.id]) for one in problems])
     requests = [Request(p.id, ids, s) for p, ids, s in zip(problems, encoded, seeds, strict=True)]
-    completions = list(sampler.engine.generate(requests, decoding))
+    completions = _completed(sampler.engine, requests, decoding)
     texts = sampler.tokenizer.batch_decode([completion.token_ids for completion in completions])
     order = {problem.id: i for i, problem in enumerate(problems)}
+    ids = {key: tuple(example.id for example in rows) for key, rows in shown.items()}
     solutions = [
         Solution(
-            id=stable_id(sampler.weights, completion.key, decoding.model_dump(), completion.seed),
+            id=stable_id(sampler.weights, completion.key, decoding.model_dump(), completion.seed, *ids[completion.key]),
             problem_id=completion.key,
             policy=policy,
             weights=sampler.weights,
@@ -126,7 +134,19 @@ def sample_solutions(
             num_tokens=len(completion.token_ids),
             logprob=completion.logprob,
             finished=completion.finished,
+            examples=ids[completion.key],
         )
         for completion, text in zip(completions, texts, strict=True)
     ]
     return sorted(solutions, key=lambda solution: (order[solution.problem_id], solution.sample_index))
+
+
+def _completed(engine: Engine, requests: Sequence[Request], decoding: Decoding) -> list[Completion]:
+    """All samples: drawn ones, and empty ones of the prompts that leave no room."""
+    from proofline.sampling.engine import no_completion
+
+    room = engine.model.config.max_position_embeddings - decoding.max_new_tokens
+    fitting = [request for request in requests if len(request.prompt_ids) <= room]
+    crowded = [request for request in requests if len(request.prompt_ids) > room]
+    empty = [no_completion(request, index) for request in crowded for index in range(len(request.seeds))]
+    return [*engine.generate(fitting, decoding), *empty]

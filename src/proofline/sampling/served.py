@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 from proofline.config.environment import Environment
 from proofline.config.schema import Prompts
+from proofline.data.examples import NO_EXAMPLES, Examples, shown_before
 from proofline.data.prompts import solution_messages
 from proofline.endpoint import Endpoint, Question
 from proofline.endpoint.served import server_name
@@ -89,15 +90,18 @@ def sample_served(
     run_seed: int,
     *,
     environment: Environment,
+    examples: Examples = NO_EXAMPLES,
 ) -> list[Solution]:
     """`num_samples` solutions of each problem, in order. Raises EndpointError, with how the server is to be started."""
     endpoint = Endpoint.of(environment, served.url, served.remedy)
     drawn = [(problem, index) for problem in problems for index in range(num_samples)]
     seeds = [sample_seed(run_seed, problem.id, index) for problem, index in drawn]
+    chats = {one.id: solution_messages(one.question, prompts, shown_before(one, examples)) for one in problems}
+    ids = {one.id: tuple(example.id for example in shown_before(one, examples)) for one in problems}
     questions = [
         Question(
             model=served.model,
-            messages=tuple((turn["role"], turn["content"]) for turn in solution_messages(problem.question, prompts)),
+            messages=tuple((turn["role"], turn["content"]) for turn in chats[problem.id]),
             temperature=decoding.temperature,
             top_p=decoding.top_p,
             max_new_tokens=decoding.max_new_tokens,
@@ -109,7 +113,7 @@ def sample_served(
     ]
     return [
         Solution(
-            id=stable_id(served.weights, problem.id, decoding.model_dump(), seed, served.server),
+            id=stable_id(served.weights, problem.id, decoding.model_dump(), seed, served.server, *ids[problem.id]),
             problem_id=problem.id,
             policy=policy,
             weights=served.weights,
@@ -121,6 +125,7 @@ def sample_served(
             logprob=math.nan if reply.logprob is None else reply.logprob,
             finished=reply.finish == "stop",
             server=served.server,
+            examples=ids[problem.id],
         )
         for (problem, index), seed, reply in zip(drawn, seeds, endpoint.ask(questions), strict=True)
     ]

@@ -1,0 +1,61 @@
+"""Worked examples for a prompt: training demonstrations of the problem's own benchmark, the same for all its problems.
+
+Of the demonstrations of a benchmark the lowest hashes of (run seed, demonstration) are shown, the lowest first: adding
+a demonstration moves no other, and four examples begin with the two that two would be. A demonstration of a problem
+that is no training problem is refused, so what is tested is never shown.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from proofline.records import Demonstration, Problem, stable_id
+
+Benchmark = tuple[str, str]
+"""A problem's source and family."""
+Examples = Mapping[Benchmark, Sequence[Demonstration]]
+"""What is shown before the problems of each benchmark; nothing before those of others."""
+NO_EXAMPLES: Examples = {}
+
+
+class ExamplesError(ValueError):
+    """Too few demonstrations, or one of a problem that is not for training."""
+
+
+def draw_examples(
+    demonstrations: Iterable[Demonstration],
+    train: Iterable[Problem],
+    tested: Iterable[Problem],
+    shots: int,
+    seed: int,
+) -> dict[Benchmark, tuple[Demonstration, ...]]:
+    """`shots` examples for each benchmark of the tested problems. Raises ExamplesError."""
+    benchmarks = {problem.id: benchmark(problem) for problem in train if problem.split == "train"}
+    by_benchmark: dict[Benchmark, list[Demonstration]] = defaultdict(list)
+    for row in demonstrations:
+        if row.problem_id not in benchmarks:
+            raise ExamplesError(
+                f"demonstration {row.id} solves {row.problem_id}, which is no training problem: "
+                "`dvc repro prepare` writes demonstrations and problems that belong together"
+            )
+        by_benchmark[benchmarks[row.problem_id]].append(row)
+    examples = {}
+    for name in sorted({benchmark(problem) for problem in tested}):
+        rows = sorted(by_benchmark[name], key=lambda row: stable_id("example", seed, row.id))
+        if len(rows) < shots:
+            raise ExamplesError(
+                f"{'/'.join(name)}: {len(rows)} demonstrations where evaluation.shots asks for {shots}; "
+                "raise prepare.demonstrations, or set evaluation.shots to [0]"
+            )
+        examples[name] = tuple(rows[:shots])
+    return examples
+
+
+def benchmark(problem: Problem) -> Benchmark:
+    return problem.source, problem.family
+
+
+def shown_before(problem: Problem, examples: Examples) -> Sequence[Demonstration]:
+    """The examples in a problem's prompt."""
+    return examples.get(benchmark(problem), ())
