@@ -21,7 +21,8 @@ from proofline.evaluation.page import Ledger, report_page
 from proofline.evaluation.pictures import draw_all
 from proofline.evaluation.results import results_markdown
 from proofline.evaluation.scored import shows_steps
-from proofline.evaluation.study import PolicyResults, all_metrics, compose, headline
+from proofline.evaluation.study import PolicyResults, compose
+from proofline.evaluation.study_metrics import all_metrics, headline
 from proofline.records import Grade, Problem, Solution, Verification
 from proofline.registry.describe import describe_versions
 from proofline.storage.artifacts import write_json, write_text
