@@ -23,7 +23,7 @@ from scipy.special import ndtr, ndtri
 
 from proofline.evaluation.clusters import Clusters
 from proofline.evaluation.selection import Floats, Ints
-from proofline.evaluation.statistics import Estimate, compare_shares, wilson
+from proofline.evaluation.statistics import Estimate, tango, wilson
 
 TEMPLATES = (
     1, 1, 1, 2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 5, 5, 5, 5, 5,
@@ -105,8 +105,7 @@ def measure(case: Case, simulations: int, seed: int) -> dict[str, Any]:
         paired = [clusters.compare(*rows) for rows in zip(first, second, strict=True)]
         found = [one.difference for one in paired]
         alarms = float(np.mean([one.p_value < 1 - LEVEL for one in paired])) if case.truth == 0 else None
-        won = ((row > 0, row < 0) for row in first - second)
-        before = former(first - second, case, lambda row: compare_shares(*next(won), LEVEL).difference)
+        before = former(first - second, case, lambda row: tango((row > 0).sum(), (row < 0).sum(), len(row), LEVEL))
     return {
         **asdict(case),
         "new": covered(found, case.truth),

@@ -22,7 +22,8 @@ from proofline.evaluation.pictures import draw_all
 from proofline.evaluation.published import published_for
 from proofline.evaluation.results import results_markdown
 from proofline.evaluation.scored import shows_steps
-from proofline.evaluation.study import PolicyResults, all_metrics, compose, headline, protocol_metrics
+from proofline.evaluation.study import PolicyResults, compose
+from proofline.evaluation.study_metrics import all_metrics, headline, protocol_metrics
 from proofline.records import Grade, Problem, Readings, Solution, Verification
 from proofline.registry.describe import describe_versions
 from proofline.storage.artifacts import write_json, write_text

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import _checkout  # noqa: F401 - before the package
 
+from proofline.answers import read_answer
 from proofline.config import load_environment, load_params
 from proofline.data.chain import verify as check
 from proofline.data.equations import find_equations
@@ -59,14 +60,16 @@ def main() -> None:
 
 
 def appearance(problem: Problem, solution: Solution) -> Appearance:
-    """What a candidate looks like, and what the program says of it."""
+    """What a candidate looks like, what its sampler knew of it, and what the program says."""
     checked = check(problem.question, solution.text)
     return Appearance(
         layout=layout(solution.text),
         equations=len(find_equations(solution.text)),
         characters=len(solution.text),
         program=None if checked is None else checked.accepts,
+        answer=read_answer(solution.text, solution.finished).answer,
         num_tokens=solution.num_tokens,
+        logprob=solution.logprob,
     )
 
 

@@ -52,7 +52,7 @@ def name(file):
     return digest.hexdigest()[:16]
 
 if stage == "prepare":
-    rows("data/problems.jsonl", [
+    rows("data/problems/test.jsonl", [
         {"id": f"synthetic-{i}", "source": "synthetic", "family": "word", "split": "test", "question": f"{i} + 1?",
          "solution": f"#### {i + 1}", "answer": str(i + 1), "level": 1, "skeleton": str(i)} for i in range(PROBLEMS)])
     write("data/curation.json", {"kept": PROBLEMS, "share": 1.0})
@@ -96,7 +96,7 @@ stages:
     cmd: python stages/run.py prepare
     params: [seed]
     deps: [stages/run.py]
-    outs: [data/problems.jsonl, data/curation.json]
+    outs: [data/problems/test.jsonl, data/curation.json]
   base:
     cmd: python stages/run.py base
     params: [seed]
@@ -105,14 +105,14 @@ stages:
   train_sft:
     cmd: python stages/run.py train
     params: [seed, sft]
-    deps: [stages/run.py, models/base, data/problems.jsonl]
+    deps: [stages/run.py, models/base, data/problems/test.jsonl]
     outs: [models/sft]
   evaluate:
     foreach: [base, sft]
     do:
       cmd: python stages/run.py evaluate ${item}
       params: [seed]
-      deps: [stages/run.py, "models/${item}", data/problems.jsonl]
+      deps: [stages/run.py, "models/${item}", data/problems/test.jsonl]
       outs:
         - "reports/evaluate/${item}/greedy.jsonl"
         - "reports/evaluate/${item}/greedy_grades.jsonl"

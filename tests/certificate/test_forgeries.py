@@ -64,8 +64,9 @@ def test_an_honest_commit_agrees_with_itself(repository: Repository) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "data/problems.jsonl", "data/curation.json", "models/base", "models/sft", "reports/evaluate/sft/greedy.jsonl",
-        "reports/evaluate/sft/metrics.json", "reports/metrics.json", "reports/results.md", "reports/plots",
+        "data/problems/test.jsonl", "data/curation.json", "models/base", "models/sft",
+        "reports/evaluate/sft/greedy.jsonl", "reports/evaluate/sft/metrics.json", "reports/metrics.json",
+        "reports/results.md", "reports/plots",
         "stages/run.py", "reports/evaluate",
     ],
 )  # fmt: skip
@@ -95,13 +96,13 @@ def test_one_hash_of_the_lock_edited_by_hand(
 def test_a_hash_forged_in_the_manifest_as_well_comes_out_only_by_running(
     repository: Repository, clones: dict[str, Path], tmp_path: Path
 ) -> None:
-    true = repository.md5_in_lock("data/problems.jsonl")
+    true = repository.md5_in_lock("data/problems/test.jsonl")
     for name in ("dvc.lock", "dvc.decisions.json"):
         file = repository.root / name
         file.write_text(file.read_text().replace(true, FORGED))
     repository.commit("forged")
     assert "agree" in check_committed(read_commit(repository.root))
-    found = judged(repository, clones["identical"], tmp_path).verdicts["data/problems.jsonl"]
+    found = judged(repository, clones["identical"], tmp_path).verdicts["data/problems/test.jsonl"]
     assert str(found.rank) == "same decisions", "the manifest's rows are what came out: only their bytes are unheard of"
 
 
@@ -151,7 +152,7 @@ def test_rows_forged_in_the_manifest(repository: Repository, clones: dict[str, P
     [
         ("reports/evaluate/base/greedy.jsonl", '"text": "right"', '"text": "tight"'),
         ("reports/evaluate/base/greedy_grades.jsonl", '"wrong"', '"correct"'),
-        ("data/problems.jsonl", '"answer": "3"', '"answer": "4"'),
+        ("data/problems/test.jsonl", '"answer": "3"', '"answer": "4"'),
         ("reports/evaluate/base/metrics.json", '"value": 0.3333333333333333', '"value": 0.4333333333333333'),
         ("reports/evaluate/sft/metrics.json", '"value": 0.6666666666666666', '"value": 0.6766666666666666'),
         ("reports/evaluate/sft/metrics.json", '"value": 0.6666666666666666', '"value": 0.9666666666666666'),
@@ -273,7 +274,7 @@ FORGERIES: dict[str, Callable[[Statement], object]] = {
     "its recipe is not that": lambda s: s["predicate"]["recipe"]["params"]["params.yaml"].update(seed=8),
     "models/base of stage base is missing": lambda s: s["predicate"]["artefacts"].remove(artefact(s, "models/base")),
     "says nothing of report": lambda s: s["predicate"]["identities"].pop("report"),
-    "data/problems.jsonl is called equivalent": lambda s: artefact(s, "data/problems.jsonl").update(
+    "data/problems/test.jsonl is called equivalent": lambda s: artefact(s, "data/problems/test.jsonl").update(
         {"class": "equivalent", "reproduced_md5": FORGED}
     ),
     "models/sft/model.safetensors is not among its subjects": lambda s: s["subject"].clear(),

@@ -45,7 +45,7 @@ def test_the_same_bytes_are_equivalent_not_identical(served: Repository, tmp_pat
     found = classes(made)
     assert made["verdict"] == "equivalent"
     assert {found[f"reports/evaluate/{policy}/greedy.jsonl"] for policy in ("base", "sft")} == {"equivalent"}
-    assert found["models/sft"] == found["data/problems.jsonl"] == "identical"
+    assert found["models/sft"] == found["data/problems/test.jsonl"] == "identical"
     assert found["reports/evaluate/sft/greedy_grades.jsonl"] == "identical", "a function of rows that are the same"
 
 

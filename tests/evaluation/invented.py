@@ -25,6 +25,8 @@ from proofline.storage.records import write_records
 ABILITY = {"base": 0.0, "sft": 0.8, "dpo": 0.85, "genrm": 0.75, ABLATION: 0.8}
 """Log-odds of being right on a problem of middle difficulty, above the base's."""
 
+SLIPS = ("2", "2.0", "2.00", "$2$", "4/2")
+"""The wrong answer to every problem: samples agree on what is wrong as they do on what is right."""
 EXAMPLE = Demonstration(id="example", problem_id="p", question="1?", solution="#### 1", style="worked")
 
 
@@ -77,7 +79,7 @@ def graded(problem: Problem, policy: str, index: int, answer: str | None) -> tup
 
 
 def invent(num_problems: int = 120, num_samples: int = 8, sources: tuple[str, ...] = ("synthetic",)) -> Invented:
-    rng = np.random.default_rng(7)
+    rng, of_sampler = np.random.default_rng(7), np.random.default_rng(8)
     families = [(s, f) for s in sources for f in (("word", "math") if s == "synthetic" else ())]
     families += [(s, {"gsm8k": "word", "math": "math"}[s]) for s in sources if s != "synthetic"]
     problems = [problem(i, *families[i % len(families)]) for i in range(num_problems)]
@@ -88,7 +90,7 @@ def invent(num_problems: int = 120, num_samples: int = 8, sources: tuple[str, ..
         for one, easy in zip(problems, ease, strict=True):
             for index in range(-1, num_samples):
                 right = rng.random() < 1 / (1 + np.exp(-(easy + ability + (0.3 if index < 0 else 0.0))))
-                wrong = None if rng.random() < 0.08 else str(rng.integers(2, 7))
+                wrong = None if rng.random() < 0.08 else SLIPS[rng.integers(5)]
                 rows[index >= 0].append(graded(one, policy, index, "1" if right else wrong))
         for (solutions, grades), part in zip(
             [(study.greedy, study.greedy_grades), (study.samples, study.sample_grades)], rows, strict=True
@@ -104,7 +106,7 @@ def invent(num_problems: int = 120, num_samples: int = 8, sources: tuple[str, ..
                 tokens_per_chain=(60, 50, 70, 60),
             )
         )  # fmt: skip
-        looks = study.appearances[grade.solution_id] = appearance(grade.verdict == "correct", rng)
+        looks = study.appearances[grade.solution_id] = appearance(grade, rng, -40 * of_sampler.random())
         sample = study.samples["dpo"][at]
         study.samples["dpo"][at] = sample.model_copy(update={"text": "1+1=2\n" * looks.equations + sample.text})
     return study
@@ -121,11 +123,12 @@ def layout_reader(study: Invented) -> Invented:
     return replace(study, verifications=rows)
 
 
-def appearance(right: bool, rng: np.random.Generator) -> Appearance:
+def appearance(grade: Grade, rng: np.random.Generator, logprob: float) -> Appearance:
+    right = grade.verdict == "correct"
     equations = int(rng.choice([1, 3], p=(0.2, 0.8) if right else (0.5, 0.5)))
     program = None if rng.random() < 0.05 else right == (rng.random() < 0.95)
     characters = 20 * equations + int(rng.integers(0, 10))
-    return Appearance(f"{equations} steps", equations, characters, program, num_tokens=40)
+    return Appearance(f"{equations} steps", equations, characters, program, grade.extracted, 40, logprob)
 
 
 def evaluation_section(num_samples: int) -> Evaluation:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from proofline.config.schema import ABLATION
 from proofline.evaluation.claims import attribution, effect, is_shown, p_words, percent, points
-from proofline.evaluation.statistics import Estimate, Paired, compare_counts
+from proofline.evaluation.statistics import Estimate, Paired, sign_flip, tango
 from proofline.evaluation.study import KINDS, OVERALL, Change, adjusted
 
 cases = st.tuples(st.integers(0, 80), st.integers(0, 80), st.integers(0, 500)).filter(lambda c: sum(c) > 0)
@@ -53,7 +53,8 @@ def test_what_is_doubtful_or_undefined_is_not_shown(doubtful: Paired) -> None:
 @given(cases)
 def test_a_claim_has_the_sign_of_its_difference(cells: tuple[int, int, int]) -> None:
     wins, losses, ties = cells
-    paired = compare_counts(wins, losses, wins + losses + ties, 0.95)
+    p_value = sign_flip([1] * wins + [-1] * losses + [0] * ties)
+    paired = Paired(tango(wins, losses, wins + losses + ties, 0.95), p_value, wins, losses, ties)
     words = effect("a", "b", "c", paired, 0.95)
     assert ("beats" in words) == (is_shown(paired, 0.95) and wins > losses)
     assert ("loses to" in words) == (is_shown(paired, 0.95) and wins < losses)

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from checkout import REPOSITORY
-from invented import Invented, composed, invent, layout_reader
+from invented import Invented, composed, invent, layout_reader, through_json
 
 from proofline.config.schema import TRAINED
 from proofline.evaluation.cards import Dataset, Provenance, cards
-from proofline.evaluation.evidence import SOLVES, VERIFIES, evidence
+from proofline.evaluation.evidence import SOLVES, VERIFIES, as_verifier, evidence
 from proofline.evaluation.results import results_markdown
-from proofline.evaluation.study import Study, all_metrics
+from proofline.evaluation.scored import agreement
+from proofline.evaluation.study import Study
+from proofline.evaluation.study_metrics import all_metrics
 from proofline.registry.evidence import evidence_for
 from proofline.storage.artifacts import write_json
 
@@ -85,6 +87,20 @@ def test_a_reader_of_layouts_is_no_champion(study: Invented, tmp_path: Path) -> 
     assert said.startswith("GenRM is not shown to tell right from wrong samples of one problem and one layout")
     assert "best-of-8 by GenRM beats a single sample" in said
     assert not shown
+
+
+def test_who_repeats_what_most_samples_say_is_no_champion(study: Invented) -> None:
+    """Right on most problems, and better than guessing where candidates look alike; but so is a count of answers."""
+    rows = []
+    for start in range(0, len(study.verifications), 8):
+        own = study.verifications[start : start + 8]
+        counts = agreement([study.appearances[row.solution_id].answer for row in own])
+        rows += [row.model_copy(update={"p_yes": count / 8}) for row, count in zip(own, counts, strict=True)]
+    verifier = through_json(study.verifier(rows))
+    assert verifier["overall"]["auroc_within_layout"]["low"] > 0.5
+    _, said, shown = as_verifier(verifier, "dpo")
+    assert not shown
+    assert "but is not shown to do so better than agreement of the samples" in said
 
 
 def test_a_verifier_by_chance_is_no_champion(tmp_path: Path) -> None:

@@ -129,11 +129,23 @@ def test_candidates_with_unequal_chains_are_refused(study: Invented) -> None:
 
 
 def test_calibration_by_hand() -> None:
-    right, p_yes = np.array([1.0, 0.0, 1.0, 1.0, 0.0]), np.array([1.0, 0.9, 0.2, nan, 0.29])
-    found = calibration(right, p_yes)
-    assert found["brier"] == pytest.approx((0 + 0.81 + 0.64 + 0.29**2) / 4)
-    assert found["ece"] == pytest.approx((abs(1 - 0.49) + abs(1 - 1.9)) / 4)
-    assert (found["bins"][9]["right"], found["bins"][9]["wrong"]) == (1, 1)
-    assert found["bins"][2]["predicted"] == pytest.approx(0.245)
-    assert isnan(found["bins"][0]["observed"])
+    right, p_yes = np.array([[1.0, 0.0, 1.0, 1.0, 0.0]]), np.array([[1.0, 0.92, 0.2, nan, 0.27]])
+    found = calibration(right, p_yes, alone(1))
+    assert found["brier"] == pytest.approx((0 + 0.92**2 + 0.64 + 0.27**2) / 4)
+    assert found["ece"] == pytest.approx((abs(1 - 0.47) + abs(1 - 1.92)) / 4)
+    assert (found["bins"][10]["right"], found["bins"][10]["wrong"]) == (1, 1)
+    assert found["bins"][2]["predicted"] == pytest.approx(0.235)
+    assert isnan(found["bins"][0]["observed"]["value"])
     assert sum(bin["right"] + bin["wrong"] for bin in found["bins"]) == 4
+
+
+@pytest.mark.parametrize("chains", [2, 3, 4, 5, 8])
+def test_scores_that_differ_by_rounding_share_a_bin(chains: int) -> None:
+    """Means of sure verdicts, a hair above and below: what is in one bin is no steep line between two."""
+    means = np.arange(chains + 1) / chains
+    p_yes = np.clip(np.array([means - 1e-7, means + 1e-7]), 0, 1)
+    right = np.broadcast_to(np.array([[0.0], [1.0]]), p_yes.shape)
+    filled = [one for one in calibration(right, p_yes, alone(2))["bins"] if one["right"] + one["wrong"]]
+    assert [one["predicted"] for one in filled] == pytest.approx(list(means), abs=1e-6)
+    assert all(one["observed"]["value"] == 0.5 for one in filled)
+    assert all(0 <= one["observed"]["low"] < 0.5 < one["observed"]["high"] <= 1 for one in filled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import nan
 from typing import Any
 
 import pytest
@@ -30,9 +31,10 @@ def over(value: float, half: float = 0.05) -> dict[str, Any]:
     return {"difference": interval(value, half), "p_value": p_value, **counts, "detectable": 0.08}
 
 
-def part(matched: float, length: float, number: int = 170) -> dict[str, Any]:
-    """A verifier's metrics: AUROC within layout, of it and of length alone."""
-    of = {"layout": 0.5, "length": length, "program": 0.95}
+def part(matched: float, length: float, number: int = 170, **others: float) -> dict[str, Any]:
+    """A verifier's metrics: AUROC within layout, of it, of length alone, and of other baselines."""
+    known = dict.fromkeys(("logprob", "logprob_per_token", "agreement"), 0.55)
+    of = {"layout": 0.5, "length": length, **known, **others, "program": 0.95}
     baselines = {
         name: {"auroc_within_layout": interval(one), "genrm_over": {"auroc_within_layout": over(matched - one)}}
         for name, one in of.items()
@@ -45,7 +47,8 @@ def test_it_tells_where_bound_and_baselines_say_so() -> None:
     words = discrimination(part(0.78, 0.52), 0.95)
     assert words == (
         "**GenRM tells right from wrong samples of one problem and one layout**: AUROC 0.78 (95% CI 0.73 to 0.83) over "
-        "the 170 problems that have both, against 0.50 by layout alone and 0.52 by length alone."
+        "the 170 problems that have both, against 0.50 by layout alone, 0.52 by length alone, 0.55 by the sampler's "
+        "log-probability, 0.55 by the sampler's log-probability per token and 0.55 by agreement of the samples."
     )
     assert tells(part(0.78, 0.52), 0.95)
 
@@ -57,6 +60,10 @@ def test_it_tells_where_bound_and_baselines_say_so() -> None:
         (part(0.45, 0.3), "GenRM is not shown to tell"),
         (part(0.62, 0.6), "GenRM ranks samples of one problem and one layout better than guessing, but is not shown to "
                           "do so better than length alone: AUROC 0.62"),
+        (part(0.62, 0.5, agreement=0.6), "GenRM ranks samples of one problem and one layout better than guessing, but "
+                                         "is not shown to do so better than agreement of the samples: AUROC 0.62"),
+        (part(0.8, 0.5, logprob=nan), "GenRM ranks samples of one problem and one layout better than guessing, but is "
+                                      "not shown to do so better than the sampler's log-probability: AUROC 0.80"),
         (part(0.62, 0.9), "GenRM ranks samples of one problem and one layout better than guessing, but is not shown"),
         (part(0.9, 0.5, number=19), "Whether GenRM tells right from wrong samples of one problem and one layout is"),
         (part(float("nan"), 0.5), "GenRM is not shown to tell"),
@@ -75,6 +82,7 @@ def test_a_verifier_that_looks_is_said_to(study: Invented) -> None:
     assert words[1].startswith("GenRM stays 0.") or "not shown to fall short" in words[1]
     assert any(line.startswith("**best-of-8 by GenRM beats a single sample**") for line in words)
     assert any("beats best-of-8 by layout alone" in line or "by length alone" in line for line in words)
+    assert not any("best-of-8 by agreement" in line for line in words), "that is the majority vote"
     assert words[-1].startswith("At equal compute: ")
     assert not any(CAVEAT in line for line in words)
 
@@ -87,7 +95,9 @@ def test_a_verifier_that_reads_layouts_keeps_its_gain_and_loses_its_claim(study:
     assert words[0].startswith("GenRM is not shown to tell right from wrong samples of one problem and one layout")
     (gain,) = [line for line in words if line.startswith("best-of-8 by GenRM beats a single sample")]
     assert gain.endswith(f"; {CAVEAT}.")
-    name = {"layout": "layout alone", "length": "length alone"}[strongest_cheap(overall)]
+    name = {"layout": "layout alone", "length": "length alone"}[
+        strongest_cheap(overall, "best_of", ["layout", "length"])
+    ]
     assert any(
         line.startswith(f"No difference shown between best-of-8 by GenRM and best-of-8 by {name}") for line in words
     )
@@ -99,7 +109,7 @@ def test_a_verifier_that_reads_layouts_keeps_its_gain_and_loses_its_claim(study:
 
 def test_what_is_not_shown_says_what_would_have_been() -> None:
     words = discrimination(part(0.62, 0.6), 0.95)
-    assert words.endswith("by length alone; one of 0.08 would have been shown with 80% power.")
+    assert words.endswith("agreement of the samples; one of 0.08 would have been shown with 80% power.")
 
 
 def test_many_problems_of_few_clusters_allow_no_claim() -> None:

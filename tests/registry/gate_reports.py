@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from proofline.evaluation.clusters import Clusters
 from proofline.evaluation.metrics import paired_json
-from proofline.evaluation.statistics import compare_counts
 from proofline.storage.artifacts import write_json
 
 
 def write_policy(reports: Path, policy: str, weights: str, wins: int, losses: int = 0, problems: int = 100) -> None:
     """A report on problems of which the policy alone solves so many, and base alone so many."""
-    over_base = paired_json(compare_counts(wins, losses, problems, 0.95))
+    problem = np.arange(problems)
+    alone = Clusters([f"{one}" for one in problem], 0.95, resamples=1, seed=0)
+    over_base = paired_json(alone.compare(problem < wins, problem >= problems - losses))
     write_json(reports / "evaluate" / policy / "metrics.json", {"weights": weights, "confidence": 0.95})
     write_json(reports / "metrics.json", {"policies": {policy: {"weights": weights, "over_base": over_base}}})
 
@@ -32,11 +36,16 @@ def verifier(
     half: float = 0.05,
     layout: float = 0.5,
     length: float = 0.52,
+    logprob: float = 0.55,
+    agreement: float = 0.56,
     gain: float = 0.1,
     number: int = 170,
 ) -> dict[str, Any]:
     """What `verify` writes, as far as the gate asks: AUROC within layout, of GenRM and its rivals; best-of-8's gain."""
-    rivals = {"layout": layout, "length": length, "program": 0.95}
+    rivals = {
+        "layout": layout, "length": length, "logprob": logprob, "logprob_per_token": logprob, "agreement": agreement,
+        "program": 0.95,
+    }  # fmt: skip
     baselines = {
         name: {
             "auroc_within_layout": interval(one, half),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from gate_reports import over, verifier, write_policy, write_verifier
 
+from proofline.evaluation.baselines import CHEAP
 from proofline.registry.evidence import GateError, evidence_for
 from proofline.storage.artifacts import write_json
 
@@ -16,6 +17,9 @@ REFUSED = {
     "lower bound at 0.5": (verifier(0.625, half=0.125), "GenRM is not shown to tell .*95% CI 0.50 to 0.75"),
     "no better than length": (verifier(0.62, length=0.6), "not shown to do so better than length alone: AUROC 0.62"),
     "no better than layout": (verifier(0.62, layout=0.7), "not shown to do so better than layout alone: AUROC 0.62"),
+    "no better than agreement": (verifier(agreement=0.75), "so better than agreement of the samples: AUROC"),
+    "no better than its sampler": (verifier(logprob=0.79), "better than the sampler's log-probability and the sampler's"),
+    "log-probabilities unknown": (verifier(logprob=float("nan")), "an unknown one by the sampler's log-probab"),
     "too few to say": (verifier(0.9, number=19), "is open: 19 problems have both, of 19 clusters, and fewer than 20"),
     "none with both": (verifier(float("nan"), number=0), "is open: no problem has both"),
     "chooses no better than chance": (verifier(gain=0.03), "No difference shown between best-of-8 by GenRM and a sing"),
@@ -32,7 +36,7 @@ def test_a_verifier_that_is_not_shown_to_look_stays_out(tmp_path: Path, why: str
     assert re.search(said, found.said)
 
 
-@pytest.mark.parametrize("name", ["layout", "length"])
+@pytest.mark.parametrize("name", CHEAP)
 def test_an_undefined_difference_to_a_baseline_shows_nothing(tmp_path: Path, name: str) -> None:
     metrics = verifier()
     metrics["overall"]["baselines"][name]["genrm_over"]["auroc_within_layout"] = over(float("nan"))

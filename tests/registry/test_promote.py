@@ -196,9 +196,11 @@ def test_a_verifier_that_looks_becomes_champion_in_the_words_of_the_report(
     said = promote(client, "genrm", None, write_verifier(tmp_path, verifier()))
     assert said == (
         "GenRM tells right from wrong samples of one problem and one layout: AUROC 0.78 (95% CI 0.73 to 0.83) over the "
-        "170 problems that have both, against 0.50 by layout alone and 0.52 by length alone. GenRM stays 0.17 (95% CI "
-        "0.12 to 0.22) below the program's check, which reaches 0.95 there. best-of-8 by GenRM beats a single sample "
-        "in accuracy on the samples of +SFT+DPO: +10.0 points (95% CI +5.0 to +15.0, p = 0.003)."
+        "170 problems that have both, against 0.50 by layout alone, 0.52 by length alone, 0.55 by the sampler's "
+        "log-probability, 0.55 by the sampler's log-probability per token and 0.56 by agreement of the samples. "
+        "GenRM stays 0.17 (95% CI 0.12 to 0.22) below the program's check, which reaches 0.95 there. "
+        "best-of-8 by GenRM beats a single sample in accuracy on the samples of +SFT+DPO: +10.0 points "
+        "(95% CI +5.0 to +15.0, p = 0.003)."
     )
     assert champion(client, "genrm") == 1
     assert history(client, "genrm")[-1].evidence == said

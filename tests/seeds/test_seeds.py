@@ -45,7 +45,11 @@ changes = {
     "sft_over_base": {"greedy": estimate(0.2 + seed / 50), "sampled": estimate(0.01 * (-1) ** seed)},
 }
 gains = {"best_of_over_majority": estimate(0.02)}
-verifier = {"auroc_within_layout": estimate(0.8 + seed / 100), "gains": gains}
+verifier = {
+    "auroc_within_layout": estimate(0.8 + seed / 100), "gains": gains,
+    "genrm_over_strongest_cheap": {"baseline": "agreement", **estimate(0.1 + seed / 100)},
+    "worked": {"false_accept_rate": estimate(0.2 - seed / 100)},
+}
 write_json(reports / "metrics.json", {"policies": policies, "changes": changes, "verifier": verifier})
 """
 GRAPH = """
@@ -92,6 +96,9 @@ def test_three_seeds_become_a_table_a_file_and_a_group_of_runs(repository: Path)
     assert gain.mean.value == pytest.approx(0.22)
     assert gain.holds
     assert not seeds.rows["base → +SFT, samples"].holds
+    assert seeds.rows["GenRM's AUROC over the strongest cheap ranking's"].mean.value == pytest.approx(0.11)
+    assert seeds.rows["GenRM's AUROC over the strongest cheap ranking's"].holds
+    assert seeds.rows["GenRM's false accepts of worked wrong solutions"].mean.value == pytest.approx(0.19)
     assert "- Not shown over 3 seeds: base → +SFT, samples" in printed
 
     family = """

@@ -19,15 +19,16 @@ from proofline.certificate.check import lock_faults, locked, manifest_faults, ma
 from proofline.certificate.classes import Classifier, Verdict, trainings
 from proofline.certificate.commit import LOCK, Commit
 from proofline.certificate.compare import Class, Comparison, compare_outs
-from proofline.certificate.equivalence import MetricTest, compare_metrics
+from proofline.certificate.equivalence import Graded, MetricTest, compare_metrics
 from proofline.certificate.headline import Measured, headline_metrics
 from proofline.certificate.lock import Lock, parse_lock
 from proofline.certificate.manifest import MANIFEST, WEIGHTS, Entry, describe_out
 from proofline.certificate.stored import Committed, Store, committed_out
-from proofline.records import Grade
-from proofline.storage.records import read_records
+from proofline.records import Grade, Problem
+from proofline.storage.records import iter_records, read_records
 
 RERUNS_FILE = "benchmarks/results/reruns.json"
+PROBLEMS = "data/problems/test.jsonl"
 Entries = dict[str, Entry]
 
 
@@ -123,15 +124,14 @@ def known_reruns(commit: Commit, lock: Lock) -> list[dict[str, float]]:
     return [run["metrics"] for run in reruns.get("runs", [])] if reruns.get("recipe") == lock.recipe else []
 
 
-Grades = dict[str, tuple[np.ndarray, np.ndarray]]
-
-
 def _grades(
     metrics: Mapping[str, Measured], committed: Mapping[str, Committed], folder: Path
-) -> tuple[Grades, list[str]]:
-    """Right or wrong, problem by problem, where both sides' greedy grades are at hand; published shares that are not
-    those of their grades."""
-    found: Grades = {}
+) -> tuple[dict[str, Graded], list[str]]:
+    """Right or wrong, problem by problem, where both sides' greedy grades and the problems are at hand; published
+    shares that are not those of their grades."""
+    problems = iter_records(folder / PROBLEMS, Problem) if (folder / PROBLEMS).exists() else ()
+    clusters = {problem.id: problem.cluster for problem in problems}
+    found: dict[str, Graded] = {}
     faults = []
     for name, measured in metrics.items():
         out = f"reports/evaluate/{measured.stage.partition('@')[2]}/greedy_grades.jsonl"
@@ -143,8 +143,8 @@ def _grades(
         )
         if abs((share := sum(one.values()) / max(len(one), 1)) - measured.value) > 1e-9:
             faults.append(f"{name} is published as {measured.value:.6g}, the committed {out} makes it {share:.6g}")
-        if one and one.keys() == other.keys():
-            found[name] = np.array(list(one.values())), np.array([other[problem] for problem in one])
+        if one and one.keys() == other.keys() and one.keys() <= clusters.keys():
+            found[name] = Graded(*(np.array([side[problem] for problem in one]) for side in (one, other, clusters)))
     return found, faults
 
 

@@ -8,8 +8,9 @@ deviation s * sqrt(2), and
     |committed - reproduced| <= t(n - 1, 1 - alpha / 2M) * s * sqrt(2)
 
 holds for all M metrics at once with probability at least 1 - alpha (Student 1908, Bonferroni). Neither of the two
-trainings may be among the n. Without reruns the test is one over problems, which knows nothing of trainings: McNemar's
-where both sides' grades are at hand, else from both published intervals as if on separate problems (conservative).
+trainings may be among the n. Without reruns the test is one over problems, which knows nothing of trainings: where both
+sides' grades are at hand the sign-flip test of clusters of related problems, as in the report, else from both published
+intervals as if on separate problems (conservative).
 
 A bound that is never exceeded proves nothing, so each test says what it would have found: the smallest true difference
 that exceeds the bound with 80% probability (noncentral t; normal without reruns).
@@ -21,18 +22,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import nctdtr, ndtri, stdtrit
 
 from proofline.certificate.headline import Measured
-from proofline.evaluation.statistics import mcnemar
+from proofline.evaluation.statistics import flipped
 
 ALPHA, POWER, FEWEST_RERUNS = 0.05, 0.8, 3
 RERUNS, PAIRED, INTERVALS = "reruns", "paired problems", "published intervals"
 METHODS = {
     RERUNS: "Student's t on the spread of independent reruns",
-    PAIRED: "McNemar's test on the same problems; says nothing of how trainings vary",
+    PAIRED: "sign-flip test of clusters of the same problems; says nothing of how trainings vary",
     INTERVALS: "both intervals over problems, as if independent; says nothing of how trainings vary",
 }
 
@@ -58,13 +60,23 @@ class MetricTest:
         return abs(self.committed - self.reproduced) <= self.bound + 1e-12
 
 
+class Graded(NamedTuple):
+    """The same problems on both sides, (problems,)."""
+
+    committed: np.ndarray
+    """Right or wrong."""
+    reproduced: np.ndarray
+    clusters: np.ndarray
+    """Names; problems of one are not independent."""
+
+
 def compare_metrics(
     committed: Mapping[str, Measured],
     reproduced: Mapping[str, Measured],
     reruns: Sequence[Mapping[str, float]],
-    grades: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    grades: Mapping[str, Graded],
 ) -> list[MetricTest]:
-    """A test for every metric of both sides. `grades`: right or wrong per problem, of both, by metric."""
+    """A test for every metric of both sides. `grades` by metric."""
     names = [name for name in committed if name in reproduced]
     runs = independent(reruns, [{name: side[name].value for name in names} for side in (committed, reproduced)])
     level = 1 - ALPHA / (2 * max(len(names), 1))
@@ -74,7 +86,7 @@ def compare_metrics(
         if len(values) >= FEWEST_RERUNS:
             tests.append(by_reruns(name, committed[name].value, reproduced[name].value, values, level))
         elif name in grades:
-            tests.append(by_problems(name, *grades[name], level))
+            tests.append(by_problems(name, grades[name], level))
         else:
             tests.append(by_intervals(name, committed[name], reproduced[name], level))
     return tests
@@ -110,18 +122,15 @@ def _noncentral(freedom: int, quantile: float) -> float:
     return high
 
 
-def by_problems(name: str, committed: np.ndarray, reproduced: np.ndarray, level: float) -> MetricTest:
-    """Right or wrong of both on the same problems: the largest difference that McNemar's exact test lets pass."""
-    total, discordant = len(committed), int((committed != reproduced).sum())
-    gaps = [gap for gap in range(discordant, -1, -2) if _mcnemar(discordant, gap) > 2 * (1 - level)]
-    bound = gaps[0] / total if gaps else 0.0
-    spread = math.sqrt(max(discordant, 1)) / total
+def by_problems(name: str, graded: Graded, level: float) -> MetricTest:
+    """The largest difference that the sign-flip test of clusters lets pass."""
+    committed, reproduced, clusters = graded
+    gaps = committed.astype(int) - reproduced.astype(int)
+    of_clusters = np.array([gaps[clusters == one].sum() for one in np.unique(clusters)])
+    bound = float(np.flatnonzero(flipped(of_clusters) > 2 * (1 - level)).max()) / len(gaps)
+    spread = math.sqrt(max((of_clusters**2).sum(), 1)) / len(gaps)
     detectable = max(bound, float(ndtri(level)) * spread) + float(ndtri(POWER)) * spread
     return MetricTest(name, float(committed.mean()), float(reproduced.mean()), bound, detectable, PAIRED)
-
-
-def _mcnemar(discordant: int, gap: int) -> float:
-    return mcnemar((discordant + gap) // 2, (discordant - gap) // 2)
 
 
 def by_intervals(name: str, committed: Measured, reproduced: Measured, level: float) -> MetricTest:

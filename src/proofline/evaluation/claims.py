@@ -7,7 +7,7 @@ which difference the test would have shown (`power`). What is said of the verifi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from proofline.config.schema import POLICIES
 from proofline.evaluation.power import POWER
@@ -116,6 +116,12 @@ def p_words(p_value: float) -> str:
     if p_value != p_value:
         return "p undefined"
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.{3 if p_value < 0.1 else 2}f}"
+
+
+def listed(words: Iterable[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def confidence_words(confidence: float) -> str:

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from proofline.evaluation.claims import MEASURES, effect, is_gain
+from proofline.evaluation.baselines import CHEAP
+from proofline.evaluation.claims import MEASURES, effect, is_gain, listed
 from proofline.evaluation.metrics import Metrics
 from proofline.evaluation.statistics import Paired
-from proofline.evaluation.study import OVERALL, TITLES, Study
+from proofline.evaluation.study import BASELINE_TITLES, OVERALL, TITLES, Study
 from proofline.evaluation.verifier_claims import gains, standing, tells
 
 SOLVES = "it has to beat base in greedy accuracy"
 VERIFIES = (
     "it has to tell right from wrong samples of one problem and one layout, by an AUROC whose lower bound is above 0.5 "
-    "and which is shown to be above those of layout alone and of length alone; and best-of-N by it has to beat a "
-    "single sample"
+    f"and which is shown to be above those by {listed(BASELINE_TITLES[name] for name in CHEAP)}; and best-of-N by it "
+    "has to beat a single sample"
 )
 
 

@@ -60,7 +60,9 @@ def plot_rows(study: Study) -> dict[str, list[dict[str, Any]]]:
             for point in verifier["equal_compute"]
         ],
         "calibration": [
-            {"p_yes": one["predicted"], "right": one["observed"]} for one in bins if one["right"] + one["wrong"]
+            {"p_yes": one["predicted"], "right": one["observed"]["value"]}
+            for one in bins
+            if one["right"] + one["wrong"]
         ],
         "verifier_scores": [
             {"p_yes": (one["low"] + one["high"]) / 2, "right": one["right"], "wrong": one["wrong"]} for one in bins

@@ -39,8 +39,10 @@ NOTES = """\
 - The oracle picks a right sample wherever there is one. A candidate without a verdict ranks last.
 - Layout: how many equations, whether one of them holds several operations, and the length to within 20%. AUROC within
   problems and layout is over the right and wrong samples of one problem that share it, so what depends on the layout
-  alone has 0.5. "Layout alone" ranks by the number of equations, "length alone" by characters, each in the direction
-  that ranks better here; the program's check recomputes each equation and is no cheap ranking.
+  alone has 0.5. "Layout alone" ranks by the number of equations, "length alone" by characters; the log-probability is
+  the whole sample's, or a token's on average, under the policy that drew it; agreement is how many of the problem's
+  samples have the same answer, so that its best of all samples is their majority vote's. Each ranks in the direction
+  that ranks better here. The program's check recomputes each equation and is no cheap ranking.
 - Equal compute (Singhi et al. 2025) counts generated tokens, not prompts. "Votes": as many samples as the tokens of N
   verified ones buy, rounded down; "8 of 31": they buy 31, there are 8, and the vote has spent less."""
 

@@ -5,11 +5,13 @@ In: grades by problem, verifications and appearances of the same candidates. Out
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
+from proofline.answers import equivalent
 from proofline.evaluation.selection import RIGHT, Floats, Ints
 from proofline.evaluation.tally import EvaluationError, Tally
 from proofline.records import Verification
@@ -30,8 +32,12 @@ class Appearance:
     characters: int
     program: bool | None
     """Does the program's check accept it? None where it has nothing to check."""
+    answer: str | None
+    """As it was read; None where none was."""
     num_tokens: int
-    """Generated tokens, as in Solution."""
+    """Generated tokens, as in Solution; 0 where nobody knows."""
+    logprob: float
+    """As in Solution; NaN where nobody knows."""
 
     @property
     def worked(self) -> bool:
@@ -55,6 +61,10 @@ class Scored:
     chain_tokens: Ints
     tokens: Ints
     """Of the candidates themselves."""
+    logprobs: Floats
+    """Of the whole candidate by its sampler."""
+    agreement: Floats
+    """How many of the problem's samples have its answer."""
     layouts: Ints
     """Equal number, equal layout."""
     equations: Floats
@@ -93,9 +103,23 @@ def gather(table: Tally, verifications: Sequence[Verification], appearances: Map
         chains=np.array([row.p_yes_per_chain for row in rows], float).reshape(by_chain),
         chain_tokens=np.array([row.tokens_per_chain for row in rows], int).reshape(by_chain),
         tokens=np.array([look.num_tokens for look in looks], int).reshape(shape),
+        logprobs=np.array([look.logprob for look in looks], float).reshape(shape),
+        agreement=np.array(
+            [agreement([appearances[one].answer for one in row]) for row in table.solution_ids], float
+        ).reshape(shape),
         layouts=np.unique([look.layout for look in looks], return_inverse=True)[1].reshape(shape),
         equations=np.array([look.equations for look in looks], float).reshape(shape),
         characters=np.array([look.characters for look in looks], float).reshape(shape),
         check=np.array([look.check for look in looks], float).reshape(shape),
         worked=np.array([look.worked for look in looks], float).reshape(shape),
     )
+
+
+def agreement(answers: Sequence[str | None]) -> list[int]:
+    """For each of a problem's samples how many have its answer, itself among them; 0 where none was read.
+
+    Equal by the equivalence of votes and of the second grader. What is right is not asked.
+    """
+    counts = Counter(answer for answer in answers if answer is not None)
+    alike = {one: sum(count for other, count in counts.items() if equivalent(one, other)) for one in counts}
+    return [0 if answer is None else alike[answer] for answer in answers]

@@ -4,10 +4,10 @@ In: values per unit, shape (units,), or counts of units, which need not be whole
 worth. Out: `Estimate`s (value, low, high) in the unit of the input, and two-sided p-values. Undefined is NaN.
 
 Wilson (1927), interval of a share. Tango (1998), score interval of a paired difference of shares. Both are the values
-that a score test does not reject: they stay within bounds, and hold where shares are near 0 or 1. McNemar (1947), exact
-test on discordant pairs. Fisher (1935), sign-flip test, which is McNemar's where each unit differs by one. That
-differences are paired follows Miller (2024), "Adding Error Bars to Evals"; he uses the central limit theorem, which
-needs more units and shares further from 0 and 1 than test sets have.
+that a score test does not reject: they stay within bounds, and hold where shares are near 0 or 1. Fisher (1935),
+sign-flip test, which is McNemar's (1947) exact one where each unit differs by one. That differences are paired follows
+Miller (2024), "Adding Error Bars to Evals"; he uses the central limit theorem, which needs more units and shares
+further from 0 and 1 than test sets have.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtr, stdtrit
+from scipy.special import stdtrit
 
 Floats = NDArray[np.float64]
 NAN = float("nan")
@@ -73,25 +73,6 @@ class Paired(NamedTuple):
     """The smallest difference that the test would have shown with 80% chance; see `power`."""
 
 
-def compare_shares(first: ArrayLike, second: ArrayLike, confidence: float) -> Paired:
-    """Right/wrong results of one answer per problem."""
-    a, b = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
-    _same_problems(len(a), len(b))
-    return compare_counts(int((a & ~b).sum()), int((~a & b).sum()), len(a), confidence)
-
-
-def compare_counts(wins: int, losses: int, total: int, confidence: float) -> Paired:
-    """Of `total` problems `wins` went to the first alone, `losses` to the second: Tango's interval, McNemar's test."""
-    p_value = mcnemar(wins, losses) if total else NAN
-    return Paired(tango(wins, losses, total, confidence), p_value, wins, losses, total - wins - losses)
-
-
-def mcnemar(wins: int, losses: int) -> float:
-    """Exact two-sided p-value that a discordant pair falls either way with equal chance; 1 without any."""
-    discordant = wins + losses
-    return min(1.0, 2 * float(bdtr(min(wins, losses), discordant, 0.5))) if discordant else 1.0
-
-
 def tango(wins: float, losses: float, total: float, confidence: float, degrees: float = math.inf) -> Estimate:
     """(wins - losses) / total with the score interval: the differences that a score test does not reject.
 
@@ -129,7 +110,13 @@ def sign_flip(differences: ArrayLike) -> float:
     if len(gaps) == 0:
         return NAN
     steps = _steps(gaps)
-    total, observed = int(np.abs(steps).sum()), abs(int(steps.sum()))
+    return float(flipped(steps)[abs(steps.sum())])
+
+
+def flipped(steps: NDArray[np.int64]) -> Floats:
+    """Chance that the sum of these, each with either sign, is at least so far from 0: by distance, from 0 to the
+    largest that there can be."""
+    total = int(np.abs(steps).sum())
     chances, reached = np.zeros(total + 1), 0
     chances[0] = 1.0
     for step in np.sort(np.abs(steps[steps != 0])):
@@ -137,8 +124,8 @@ def sign_flip(differences: ArrayLike) -> float:
         chances[: reached + 1] = half
         chances[step : step + reached + 1] += half
         reached += int(step)
-    sums = 2 * np.arange(total + 1) - total
-    return min(1.0, float(chances[np.abs(sums) >= observed].sum()))
+    at_distance = np.bincount(np.abs(2 * np.arange(total + 1) - total), chances)
+    return np.minimum(at_distance[::-1].cumsum()[::-1], 1.0)
 
 
 def _steps(gaps: Floats) -> NDArray[np.int64]:
@@ -165,8 +152,3 @@ def _chunks(resamples: int, units: int) -> Iterator[int]:
 
 def _quantile(confidence: float, degrees: float) -> float:
     return float(stdtrit(degrees, (1 + confidence) / 2))
-
-
-def _same_problems(first: int, second: int) -> None:
-    if first != second:
-        raise ValueError(f"paired comparison of {first} with {second} problems: both need results on the same ones")

@@ -1,25 +1,23 @@
 """The study as one dictionary: what each stage of training changed, and what the numbers allow to be said.
 
 In: every policy's metrics and graded test solutions, the verifier's metrics, the judge's win rates.
-Out: `Study`, from which the claims, tables, plots and cards are made, `all_metrics`, its numbers with their intervals,
-and `headline`, the few by which experiments are told apart.
+Out: `Study`, from which the claims, tables, plots, cards and `study_metrics` are made.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from proofline.config.schema import ABLATION, POLICIES, TRAINED, Evaluation
 from proofline.evaluation.clusters import Clusters
-from proofline.evaluation.metrics import Metrics, paired_json
+from proofline.evaluation.metrics import Metrics
 from proofline.evaluation.multiplicity import holm
-from proofline.evaluation.protocols import overall_shares, protocol_changes, protocol_matrix
+from proofline.evaluation.protocols import protocol_changes, protocol_matrix
 from proofline.evaluation.selection import Ints
 from proofline.evaluation.statistics import Estimate, Paired
 from proofline.evaluation.tally import Tally, tally
@@ -36,7 +34,14 @@ TITLES = {
 OVERALL = "overall"
 KINDS = ("greedy", "sampled")
 """What a change is measured in, by the names of its fields."""
-BASELINE_TITLES = {"layout": "layout alone", "length": "length alone", "program": "the program's check"}
+BASELINE_TITLES = {
+    "layout": "layout alone",
+    "length": "length alone",
+    "logprob": "the sampler's log-probability",
+    "logprob_per_token": "the sampler's log-probability per token",
+    "agreement": "agreement of the samples",
+    "program": "the program's check",
+}
 """What GenRM's ranking is held against; see `baselines`."""
 
 
@@ -190,79 +195,3 @@ def adjusted(changes: Sequence[Change]) -> list[Change]:
 
 def _parts(table: Tally) -> dict[str, Ints]:
     return {OVERALL: np.arange(len(table.problem_ids)), **table.parts()}
-
-
-def headline(study: Study) -> Metrics:
-    """The columns of `dvc exp show`: greedy accuracies, the verifier's AUROC among look-alikes and what choosing gains.
-
-    Their names are those of every recipe, so that experiments of different sizes stand in the same columns.
-    """
-    part = study.verifier[OVERALL]
-    gains = {f"gain_{name}": part["gains"].get(f"best_of_{name}", {}) for name in ("over_one", "over_majority")}
-    return {
-        "accuracy": {name: study.part(name)["greedy_accuracy"]["value"] for name in POLICIES},
-        "verifier": {
-            "auroc_within_layout": part["auroc_within_layout"]["value"],
-            **{name: gain.get("difference", {}).get("value", math.nan) for name, gain in gains.items()},
-        },
-    }
-
-
-def all_metrics(study: Study) -> Metrics:
-    """The study's numbers, for `reports/metrics.json` and a run: shares and their differences, NaN where undefined."""
-    policies: dict[str, Any] = {}
-    for name in study.policies:
-        part = study.part(name)
-        policies[name] = {
-            "weights": study.policies[name]["weights"],
-            "accuracy": part["greedy_accuracy"],
-            "benchmarks": {one: study.part(name, one)["greedy_accuracy"]["value"] for one in study.benchmarks},
-            "sampled_accuracy": part["sampled_accuracy"],
-            f"pass_at_{study.num_samples}": part["pass_at_k"][str(study.num_samples)]["value"],
-            f"majority_at_{study.num_samples}": part["majority_at_k"][str(study.num_samples)]["value"],
-            "right_by": overall_shares(study.protocols[name]),
-        }
-        if name in study.over_base:
-            policies[name]["over_base"] = paired_json(study.over_base[name])
-        if name in study.win_rates:
-            policies[name][f"win_rate_against_{study.opponent}"] = study.win_rates[name][OVERALL]["win_rate"]
-    changes = {
-        f"{change.policy}_over_{change.before}": {
-            kind: {
-                **change.claim(kind).difference._asdict(),
-                "p": getattr(change, kind)[OVERALL].p_value,
-                "p_adjusted": change.adjusted[kind],
-            }
-            for kind in KINDS
-        }
-        for change in (*study.changes, *study.parts)
-    }
-    return {"policies": policies, "changes": changes, "verifier": _verifier_metrics(study.verifier[OVERALL])}
-
-
-def protocol_metrics(study: Study) -> Metrics:
-    """The protocol matrix of every policy, and what each change changed in it, for `reports/metrics.json`."""
-    changes = (*study.changes, *study.parts)
-    return {
-        "policies": study.protocols,
-        "changes": {f"{change.policy}_over_{change.before}": change.protocols for change in changes},
-    }
-
-
-def _verifier_metrics(part: Metrics) -> Metrics:
-    aurocs = ("auroc_within_layout", "auroc_within")
-    return {
-        **{name: part[name] for name in ("accuracy", *aurocs, "auroc_pooled")},
-        **{name: part[name]["value"] for name in ("false_accept_rate", "false_reject_rate")},
-        "worked": {name: rate["value"] for name, rate in part["worked"].items()},
-        "without_verdict": part["without_verdict"],
-        **{name: part["calibration"][name] for name in ("ece", "brier")},
-        "baselines": {
-            name: {
-                **{auroc: baseline[auroc]["value"] for auroc in aurocs},
-                "genrm_over": baseline["genrm_over"]["auroc_within_layout"]["difference"],
-            }
-            for name, baseline in part["baselines"].items()
-        },
-        "gains": {name: {**gain["difference"], "p": gain["p_value"]} for name, gain in part["gains"].items()},
-    }

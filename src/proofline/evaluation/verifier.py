@@ -87,7 +87,7 @@ def _discrimination(scored: Scored, clusters: Clusters) -> Metrics:
         "auroc_within_layout": clusters.mean(within_problem(right, p_yes, scored.layouts))._asdict(),
         "auroc_within": clusters.mean(within_problem(right, p_yes))._asdict(),
         "auroc_pooled": pooled_estimate(right, p_yes, clusters)._asdict(),
-        "calibration": calibration(right.ravel(), p_yes.ravel()),
+        "calibration": calibration(right, p_yes, clusters),
     }
 
 

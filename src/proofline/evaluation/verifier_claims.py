@@ -1,9 +1,9 @@
 """What may be said of GenRM as a verifier.
 
 That it tells right from wrong needs two things, both among candidates of one problem and one layout: the AUROC's lower
-bound above 0.5, and a difference to every cheap baseline whose interval excludes zero. What it gains by choosing is
-measured in any case; but where those two fail, the sentence says that the layout alone may be what it chooses by. The
-AUROC within problems whatever the layout is no evidence, and no sentence gives it.
+bound above 0.5, and a difference to every cheap baseline whose interval excludes zero; to one that is not known there
+is none. What it gains by choosing is measured in any case; but where those two fail, the sentence says that it may
+choose by what is cheap to know. The AUROC within problems whatever the layout is no evidence, and no sentence gives it.
 
 The gains by choosing are several comparisons, and their p-values are adjusted for one another. What tells needs all of
 its tests to show an effect; such a claim is at the level of each without adjustment (Berger 1982, intersection-union).
@@ -14,17 +14,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from proofline.evaluation.baselines import CHEAP
-from proofline.evaluation.claims import confidence_words, effect, is_gain, percent, seen_words
+import numpy as np
+
+from proofline.evaluation.baselines import CHEAP, VOTE
+from proofline.evaluation.claims import confidence_words, effect, is_gain, listed, percent, seen_words
 from proofline.evaluation.metrics import Metrics, estimate, paired
 from proofline.evaluation.multiplicity import holm
-from proofline.evaluation.statistics import Paired
+from proofline.evaluation.statistics import NAN, Paired
 from proofline.evaluation.study import BASELINE_TITLES, OVERALL, TITLES, Study
 
 FEWEST_MATCHED = 20
 """Clusters of problems with a comparable pair below which they say nothing about the verifier."""
 MEASURE = "auroc_within_layout"
-CAVEAT = "not shown to come of more than the candidates' layout"
+CAVEAT = "not shown to come of more than a cheap ranking knows"
 
 
 class Choice(NamedTuple):
@@ -71,7 +73,7 @@ def choices(verifier: Metrics) -> list[Choice]:
     if not part["gains"]:
         return []
     best, caveat = f"best-of-{samples} by GenRM", "" if tells(part, verifier["confidence"]) else CAVEAT
-    name = strongest_cheap(part)
+    name = strongest_cheap(part, "best_of", [one for one in CHEAP if one != VOTE])
     over = paired(part["baselines"][name]["genrm_over"]["best_of"])
     made = [
         Choice(best, "a single sample", paired(part["gains"]["best_of_over_one"]), caveat),
@@ -101,24 +103,25 @@ def discrimination(part: Metrics, confidence: float) -> str:
     value, low, high = estimate(part[MEASURE])
     where = (
         f"AUROC {value:.2f} ({confidence_words(confidence)} {low:.2f} to {high:.2f}) over the {number} problems that "
-        f"have both, {_listed(CHEAP, part)}"
+        f"have both, against {listed(_reached(name, part) for name in CHEAP)}"
     )
     if tells(part, confidence):
         return f"**GenRM tells right from wrong {which}**: {where}."
     if not low > 0.5:
         return f"GenRM is not shown to tell right from wrong {which}: {where}."
     others = [name for name in CHEAP if not _beats(part, name, confidence)]
-    least = max(paired(part["baselines"][name]["genrm_over"][MEASURE]).detectable for name in others)
-    better = f"better than {' and '.join(BASELINE_TITLES[name] for name in others)}"
+    powers = [paired(part["baselines"][name]["genrm_over"][MEASURE]).detectable for name in others]
+    least = max((one for one in powers if one == one), default=NAN)
+    better = f"better than {listed(BASELINE_TITLES[name] for name in others)}"
     return (
         f"GenRM ranks {which} better than guessing, but is not shown to do so {better}: {where}; "
         f"{seen_words(least, _auroc)}."
     )
 
 
-def strongest_cheap(part: Metrics) -> str:
-    """The cheap baseline whose best of all samples is right most often."""
-    return max(CHEAP, key=lambda name: estimate(part["baselines"][name]["best_of"]).value)
+def strongest_cheap(part: Metrics, measure: str, among: Iterable[str] = CHEAP) -> str:
+    """The cheap baseline that is best in a measure; one that is not known there is weaker than all others."""
+    return max(among, key=lambda name: np.nan_to_num(estimate(part["baselines"][name][measure]).value, nan=-np.inf))
 
 
 def compared_at(points: list[Metrics]) -> Metrics | None:
@@ -131,9 +134,9 @@ def _beats(part: Metrics, name: str, confidence: float) -> bool:
     return is_gain(paired(part["baselines"][name]["genrm_over"][MEASURE]), confidence)
 
 
-def _listed(names: Iterable[str], part: Metrics) -> str:
-    values = (f"{estimate(part['baselines'][name][MEASURE]).value:.2f} by {BASELINE_TITLES[name]}" for name in names)
-    return f"against {' and '.join(values)}"
+def _reached(name: str, part: Metrics) -> str:
+    value = estimate(part["baselines"][name][MEASURE]).value
+    return f"{f'{value:.2f}' if value == value else 'an unknown one'} by {BASELINE_TITLES[name]}"
 
 
 def _program(part: Metrics, confidence: float) -> list[str]:

@@ -5,14 +5,13 @@ In: `Study`. Out: figures, in the style of `plots`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from proofline.evaluation.claims import confidence_words
+from proofline.evaluation.metrics import estimate
 from proofline.evaluation.plots import POLICY_COLOURS, curve
-from proofline.evaluation.selection import Floats
 from proofline.evaluation.study import OVERALL, TITLES, Study
 
 RIGHT_COLOUR, WRONG_COLOUR, MUTED = "#009e73", "#cc79a7", "#999999"
@@ -64,18 +63,21 @@ def equal_compute(study: Study) -> Figure:
 
 
 def calibration(study: Study) -> Figure:
-    """Left: is P(Yes) a probability? Right: where right and wrong candidates are scored."""
+    """Left: is P(Yes) a probability? A point a bin that holds candidates; no line, since there are none in between.
+    Right: where right and wrong candidates are scored."""
     bins = study.verifier[OVERALL]["calibration"]["bins"]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     filled = [one for one in bins if one["right"] + one["wrong"]]
     counts = np.array([one["right"] + one["wrong"] for one in filled], dtype=float)
     left.plot([0, 100], [0, 100], color=MUTED, linestyle=":", linewidth=1.2)
-    left.plot(*_percent(filled, "predicted", "observed"), color=POLICY_COLOURS["genrm"], alpha=0.5)
-    left.scatter(
-        *_percent(filled, "predicted", "observed"), color=POLICY_COLOURS["genrm"], zorder=3,
-        s=np.maximum(250 * counts / counts.max(initial=1), 8),
-    )  # fmt: skip
-    left.set(title="calibration (area: candidates)", xlabel="mean P(Yes), %", ylabel="candidates right, %")
+    predicted = np.array([100 * one["predicted"] for one in filled], dtype=float)
+    observed = np.array([estimate(one["observed"]).scaled(100) for one in filled]).reshape(-1, 3)
+    colour, areas = POLICY_COLOURS["genrm"], np.maximum(250 * counts / counts.max(initial=1), 8)
+    left.vlines(predicted, observed[:, 1], observed[:, 2], color=colour, linewidth=2.5, alpha=0.55)
+    left.scatter(predicted, observed[:, 0], color=colour, zorder=3, s=areas)
+    interval = confidence_words(study.confidence)
+    left.set(title=f"calibration (area: candidates; bar: {interval})", xlabel="mean P(Yes), %")
+    left.set_ylabel("candidates right, %")
     left.set(xlim=(-4, 104), ylim=(-4, 104))
     middles = np.array([50 * (one["low"] + one["high"]) for one in bins])
     width = 40 / len(bins)
@@ -85,7 +87,3 @@ def calibration(study: Study) -> Figure:
     right.grid(axis="x", visible=False)
     right.legend()
     return figure
-
-
-def _percent(bins: list[dict[str, Any]], *keys: str) -> list[Floats]:
-    return [np.array([100 * one[key] for one in bins], dtype=float) for key in keys]

@@ -57,6 +57,8 @@ def measures(reports: Path) -> dict[Measure, Measured]:
         put(f"{title}, samples", change["sampled"], drawn[policy] + drawn[before], 0.0)
     verifier = metrics["verifier"]
     put("GenRM's AUROC within problems and layout", verifier["auroc_within_layout"], NAN, 0.5)
+    put("GenRM's AUROC over the strongest cheap ranking's", verifier["genrm_over_strongest_cheap"], NAN, 0.0)
+    put("GenRM's false accepts of worked wrong solutions", verifier["worked"]["false_accept_rate"], NAN)
     for name, title in GAINS.items():
         if name in verifier["gains"]:
             put(title, verifier["gains"][name], NAN, 0.0)

@@ -53,7 +53,7 @@ def sha256(path: str) -> str:
 def _chunks(path: str, compression: str | None) -> Iterator[bytes]:
     import fsspec
 
-    _guard_gcsfs()
+    guard_gcsfs()
     with _reading(path), fsspec.open(path, "rb", compression=compression) as file:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
