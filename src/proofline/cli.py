@@ -114,10 +114,21 @@ def run_check(options: argparse.Namespace) -> None:
         )
     for edit in edits:
         print(f"  edited {edit}")
+    show_model(params)
     show_processor(params, environment, root)
     print("execution:")
     for name, value in environment:
         print(f"  {name}: {value}")
+
+
+def show_model(params: Params) -> None:
+    """What the study reads of a model of the user's own. Raises ModelError, IdentityError, ReadError."""
+    if params.base.source == "folder":
+        from proofline.base.folder import check_folder
+
+        drawn = (params.sampling, params.evaluation, params.verification)
+        lengths = [getattr(params, name).max_length for name in TRAINED] + [each.max_new_tokens for each in drawn]
+        print("\n  ".join([f"model: {params.base.folder}", *check_folder(params.base, max(lengths))]))
 
 
 def show_processor(params: Params, environment: Environment, root: Path) -> None:

@@ -1,0 +1,67 @@
+"""A model of one's own: a folder, here or in a bucket, that has to be the one that the recipe means.
+
+The recipe holds two hashes, of the weights and of all other files. So a folder that has changed, or another one under
+its name, is refused, and another place of the same files gives the same results.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from proofline.base.fitting import examine
+from proofline.config.environment import repository_root
+from proofline.config.schema import Base
+from proofline.storage.folders import WEIGHTS, bring, files_hash, model_files
+from proofline.storage.weights import weights_hash
+
+
+class IdentityError(ValueError):
+    """The folder does not hold the model that the recipe means."""
+
+
+def bring_folder(section: Base, target: Path) -> None:
+    """Make the folder's files those of `target`. Raises IdentityError, ReadError."""
+    where = place(section)
+    bring(where, model_files(where), target)
+    refuse_other(section, {"weights": weights_hash(target), "files": files_hash(target)})
+
+
+def check_folder(section: Base, longest: int) -> list[str]:
+    """What `proofline check` says of the folder, for texts of so many tokens. Raises ModelError, IdentityError,
+    ReadError.
+
+    Of a bucket all but the weights are looked at; these are when the stage has them.
+    """
+    where = place(section)
+    if "://" not in where:
+        names = model_files(where)
+        lines = examine(Path(where), where, longest=longest) if names else []
+        refuse_other(section, {"weights": weights_hash(where), "files": files_hash(Path(where))})
+        return lines
+    with TemporaryDirectory() as room:
+        bring(where, [name for name in model_files(where) if not Path(name).match(WEIGHTS)], Path(room))
+        lines = examine(Path(room), where, weights=False, longest=longest)
+        refuse_other(section, {"files": files_hash(Path(room))})
+    return [*lines, "its weights are in a bucket: the stage `base` looks at them when it has them"]
+
+
+def place(section: Base) -> str:
+    """The folder of the recipe: its URL, or its path from the repository's root on."""
+    folder = section.folder or ""
+    return folder if "://" in folder else str(repository_root() / Path(folder).expanduser())
+
+
+def refuse_other(section: Base, found: dict[str, str]) -> None:
+    """Raises IdentityError where a hash is not the recipe's."""
+    said = {name: getattr(section, name) for name in found}
+    if said == found:
+        return
+    unlike = "; ".join(
+        f"base.{name} is {said[name] or 'not set'}, found {hash_}" for name, hash_ in found.items() if said[name] != hash_
+    )
+    lines = "".join(f'\n  {name}: "{hash_}"' for name, hash_ in found.items())
+    raise IdentityError(
+        f"{section.folder} is not the model of the recipe: {unlike}. Restore the folder, or, where it is the model that "
+        f"you mean, say so under base in params.yaml:{lines}"
+    )
