@@ -6,6 +6,9 @@ its name, is refused, and another place of the same files gives the same results
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,16 +37,24 @@ def check_folder(section: Base, longest: int) -> list[str]:
     Of a bucket all but the weights are looked at; these are when the stage has them.
     """
     where = place(section)
+    names = model_files(where)
     if "://" not in where:
-        names = model_files(where)
-        lines = examine(Path(where), where, longest=longest) if names else []
-        refuse_other(section, {"weights": weights_hash(where), "files": files_hash(Path(where))})
-        return lines
+        found = {"weights": weights_hash(where), "files": files_hash(Path(where))}
+        return _looked_at(section, found, partial(examine, Path(where), where, longest=longest))
     with TemporaryDirectory() as room:
-        bring(where, [name for name in model_files(where) if not Path(name).match(WEIGHTS)], Path(room))
-        lines = examine(Path(room), where, weights=False, longest=longest)
-        refuse_other(section, {"files": files_hash(Path(room))})
+        bring(where, [name for name in names if not fnmatch(name, WEIGHTS)], Path(room))
+        look = partial(examine, Path(room), where, weights=False, longest=longest)
+        lines = _looked_at(section, {"files": files_hash(Path(room))}, look)
     return [*lines, "its weights are in a bucket: the stage `base` looks at them when it has them"]
+
+
+def _looked_at(section: Base, found: dict[str, str], look: Callable[[], list[str]]) -> list[str]:
+    """What a look finds at the model of the recipe; where the recipe has no hashes yet, at whatever lies there."""
+    if section.weights or section.files:
+        refuse_other(section, found)
+    lines = look()
+    refuse_other(section, found)
+    return lines
 
 
 def place(section: Base) -> str:

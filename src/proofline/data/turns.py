@@ -16,6 +16,8 @@ from functools import lru_cache
 from os.path import commonprefix
 from typing import TYPE_CHECKING, NamedTuple
 
+import jinja2
+
 from proofline.data.prompts import Message, verdict
 
 if TYPE_CHECKING:
@@ -76,8 +78,14 @@ def turn_frame(tokenizer: PreTrainedTokenizerBase) -> tuple[str, int]:
             f"{tokenizer.name_or_path} has no chat template: put the one that the model was trained with into the "
             "folder as chat_template.jinja; docs/your-model.md has one for a model that was trained with none"
         )
-    asked = tokenizer.apply_chat_template(ASKED, add_generation_prompt=True, tokenize=False)
-    rendered = tokenizer.apply_chat_template([*ASKED, ANSWERED], tokenize=False)
+    try:
+        asked = tokenizer.apply_chat_template(ASKED, add_generation_prompt=True, tokenize=False)
+        rendered = tokenizer.apply_chat_template([*ASKED, ANSWERED], tokenize=False)
+    except jinja2.TemplateError as error:
+        raise TemplateError(
+            f"the chat template of {tokenizer.name_or_path} cannot be rendered with a user's turn and the assistant's: "
+            f"{error}. Mend chat_template.jinja; docs/your-model.md"
+        ) from error
     said = asked + ANSWERED["content"]
     behind = _encode(tokenizer, [rendered.removeprefix(said)], {})[0] if rendered.startswith(said) else []
     if not behind or behind[0] not in {tokenizer.eos_token_id, *tokenizer.get_added_vocab().values()}:
@@ -90,18 +98,23 @@ def turn_frame(tokenizer: PreTrainedTokenizerBase) -> tuple[str, int]:
 
 
 def verdict_tokens(tokenizer: PreTrainedTokenizerBase) -> VerdictTokens:
-    """The tokens of the verdict line and of the words behind it, as a completion holds them. Raises VerdictTokenError."""
-    before = "1=1\n"
-    texts = [before, before + verdict(True), before + verdict(False)]
-    bare, yes, no = (ids[:-1] for ids in encode_completions(tokenizer, texts))
-    start, parting = len(commonprefix([bare, yes, no])), len(commonprefix([yes, no]))
-    if parting >= min(len(yes), len(no)) or not tokenizer.decode(yes[start:parting]).strip():
+    """The tokens of the verdict line and of the words behind it, as completions hold them. Raises VerdictTokenError."""
+    yes, no = ([ids[:-1] for ids in _verdicts_after(tokenizer, label)] for label in (True, False))
+    parting = len(commonprefix([yes[0], no[0]]))
+    # The tokens of the line that are the same whatever stands before it.
+    behind = len(yes[0]) - parting
+    line = commonprefix([ids[: len(ids) - behind][::-1] for ids in yes])[::-1]
+    if parting >= min(len(yes[0]), len(no[0])) or not tokenizer.decode(line).strip():
         raise VerdictTokenError(
-            f"{tokenizer.name_or_path} writes {verdict(True)!r} and {verdict(False)!r} as {yes} and {no}, in which no "
-            f"token behind the line tells Yes from No: P(Yes) cannot be read. Use a tokenizer that knows these words"
+            f"{tokenizer.name_or_path} writes {verdict(True)!r} and {verdict(False)!r} as {yes[0]} and {no[0]}, in "
+            "which no token behind the line tells Yes from No: P(Yes) cannot be read. Use a tokenizer that knows them"
         )
-    whole = len(yes) == len(no) == parting + 1
-    return VerdictTokens(tuple(yes[start:parting]), yes[parting], no[parting], whole)
+    whole = len(yes[0]) == len(no[0]) == parting + 1
+    return VerdictTokens(tuple(line), yes[0][parting], no[0][parting], whole)
+
+
+def _verdicts_after(tokenizer: PreTrainedTokenizerBase, label: bool) -> list[list[int]]:
+    return encode_completions(tokenizer, [before + verdict(label) for before in ("", "1=1\n", "7: match\n", "So.\n\n")])
 
 
 def _adds_space(tokenizer: PreTrainedTokenizerBase) -> bool:
