@@ -1,4 +1,4 @@
-"""`base.source: folder`: what fits is taken as it is, what does not is refused before anything runs, with the remedy."""
+"""`base.source: folder`: what fits is taken as it is, what does not is refused before anything runs, with a remedy."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "broken": (write("config.json", "{"), "not one of transformers' models"),
     "encoder": (edit("config.json", model_type="t5"), "no decoder-only language model"),
     "quantised": (edit("config.json", quantization_config={"quant_method": "fp8"}), "quantised.*take those"),
-    "hybrid": (edit("config.json", model_type="jamba"), "jamba has layers of the kind .*take a model that has no others"),
+    "hybrid": (edit("config.json", model_type="jamba"), "jamba has layers of the kind linear_attention.*take a"),
     "no head": (lose_the_head, "1 of its weights are missing and would be random: lm_head.weight"),
     "cut off": (lambda folder: (folder / "model.safetensors").write_bytes(b"\0" * 99), "weights cannot be loaded"),
     "not exported": (edit("generation_config.json", do_sample=False, temperature=0.3), "refused by transformers when"),
@@ -194,6 +194,22 @@ def test_everything_that_does_not_fit_is_said_at_once(own: Path) -> None:
         examine(own, "my/model", longest=513)
     assert len(told.value.problems) == 3
     assert "reads 512 tokens at most, the recipe gives it 513" in str(told.value)
+
+
+def test_a_bucket_is_looked_at_without_its_weights_and_brought_with_them(own: Path, tmp_path: Path) -> None:
+    """Any filesystem of fsspec; here one in memory."""
+    import fsspec
+
+    bucket = f"memory://bucket/{tmp_path.name}"
+    fsspec.filesystem("memory").put(f"{own}/*", f"/bucket/{tmp_path.name}/")
+    meant = section(bucket, **hashes(own))
+    assert "its weights are in a bucket" in check_folder(meant, 512)[-1]
+    make_base(meant, PROMPTS, 0, tmp_path / "models/base", NullRun())
+    assert hashes(tmp_path / "models/base") == hashes(own)
+    other = section(bucket, **hashes(own) | {"weights": "0" * 16})
+    with pytest.raises(IdentityError, match=f"base.weights is {'0' * 16}, found {weights_hash(own)}"):
+        make_base(other, PROMPTS, 0, tmp_path / "other/base", NullRun())
+    assert not list((tmp_path / "other").iterdir())
 
 
 def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:

@@ -63,9 +63,9 @@ def architecture(folder: Path, name: str, longest: int) -> list[str]:
             f"it reads {limit} tokens at most, the recipe gives it {longest}; lower max_length and max_new_tokens"
         )
     try_architecture(config)
-    window = getattr(config, "sliding_window", None)
+    window = f", window {config.sliding_window}" if getattr(config, "sliding_window", None) else ""
     head = "tied to the embedding" if config.tie_word_embeddings else "of its own"
-    return [f"{config.model_type}, {config.num_hidden_layers} layers{f', window {window}' if window else ''}, head {head}"]
+    return [f"{config.model_type}, {config.num_hidden_layers} layers{window}, head {head}"]
 
 
 def tokenizer(folder: Path, name: str) -> list[str]:
@@ -80,8 +80,9 @@ def tokenizer(folder: Path, name: str) -> list[str]:
     size = read_config(folder, name).vocab_size
     if len(found) > size:
         raise ModelError(
-            name, [f"its tokenizer has {len(found)} tokens, its embedding {size}; take the tokenizer it was trained with"]
-        )
+            name,
+            [f"its tokenizer has {len(found)} tokens, its embedding {size}; take the tokenizer it was trained with"],
+        )  # fmt: skip
     _, end = turn_frame(found)
     verdicts = verdict_tokens(found)
     again = found.decode(encode_completions(found, [WRITTEN])[0][:-1])

@@ -68,11 +68,10 @@ def refuse_other(section: Base, found: dict[str, str]) -> None:
     said = {name: getattr(section, name) for name in found}
     if said == found:
         return
-    unlike = "; ".join(
-        f"base.{name} is {said[name] or 'not set'}, found {hash_}" for name, hash_ in found.items() if said[name] != hash_
-    )
-    lines = "".join(f'\n  {name}: "{hash_}"' for name, hash_ in found.items())
+    unlike = [name for name in found if said[name] != found[name]]
+    differ = "; ".join(f"base.{name} is {said[name] or 'not set'}, found {found[name]}" for name in unlike)
+    lines = "".join(f'\n  {name}: "{value}"' for name, value in found.items())
     raise IdentityError(
-        f"{section.folder} is not the model of the recipe: {unlike}. Restore the folder, or, where it is the model that "
-        f"you mean, say so under base in params.yaml:{lines}"
+        f"{section.folder} is not the model of the recipe: {differ}. Restore the folder, or, where it is the model "
+        f"that you mean, say so under base in params.yaml:{lines}"
     )

@@ -1,8 +1,8 @@
 """Does the decoding loop compute what a model of this architecture computes? Tried out, not looked up in a list.
 
 In: a configuration of transformers. A small model of it, with random weights, few layers and a window of a few tokens,
-says something by the loop; each token's distribution has to be that of one forward pass of the same model over the whole
-text. Whatever the loop does not know (biases by position, other caches, scaled or capped logits) shows there, in seconds.
+says something by the loop; each token's distribution has to be that of a forward pass of the same model over the whole
+text. Whatever the loop does not know (biases by position, other caches, attention sinks) shows there, in seconds.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from os.path import commonprefix
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 import jinja2
@@ -66,7 +66,7 @@ def encode_completions(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str])
     # A tokenizer that begins a text with a space of its own is to begin none behind a line's end of the template.
     within = opening.endswith("\n") and _adds_space(tokenizer)
     before = ["\n" if within and not text[:1].isspace() else "" for text in said]
-    size = len(commonprefix(_encode(tokenizer, ["\nA", "\n7"], {})))
+    size = len(_alike(_encode(tokenizer, ["\nA", "\n7"], {})))
     encoded = _encode(tokenizer, [line + text for line, text in zip(before, said, strict=True)], hidden)
     return [[*ids[size * len(line) :], end] for line, ids in zip(before, encoded, strict=True)]
 
@@ -90,9 +90,10 @@ def turn_frame(tokenizer: PreTrainedTokenizerBase) -> tuple[str, int]:
     behind = _encode(tokenizer, [rendered.removeprefix(said)], {})[0] if rendered.startswith(said) else []
     if not behind or behind[0] not in {tokenizer.eos_token_id, *tokenizer.get_added_vocab().values()}:
         raise TemplateError(
-            f"the chat template of {tokenizer.name_or_path} renders a finished turn as {rendered[-80:]!r}, which is not "
-            f"its prompt {asked[-40:]!r}, the completion and a token that ends the turn: the model would be trained in "
-            "another context than it samples in. Let chat_template.jinja write exactly these three; docs/your-model.md"
+            f"the chat template of {tokenizer.name_or_path} renders a finished turn as {rendered[-80:]!r}, which is "
+            f"not its prompt {asked[-40:]!r}, the completion and a token that ends the turn: the model would be "
+            "trained in another context than it samples in. Let chat_template.jinja write exactly these three; "
+            "docs/your-model.md"
         )
     return asked, behind[0]
 
@@ -100,10 +101,10 @@ def turn_frame(tokenizer: PreTrainedTokenizerBase) -> tuple[str, int]:
 def verdict_tokens(tokenizer: PreTrainedTokenizerBase) -> VerdictTokens:
     """The tokens of the verdict line and of the words behind it, as completions hold them. Raises VerdictTokenError."""
     yes, no = ([ids[:-1] for ids in _verdicts_after(tokenizer, label)] for label in (True, False))
-    parting = len(commonprefix([yes[0], no[0]]))
+    parting = len(_alike([yes[0], no[0]]))
     # The tokens of the line that are the same whatever stands before it.
     behind = len(yes[0]) - parting
-    line = commonprefix([ids[: len(ids) - behind][::-1] for ids in yes])[::-1]
+    line = _alike([ids[: len(ids) - behind][::-1] for ids in yes])[::-1]
     if parting >= min(len(yes[0]), len(no[0])) or not tokenizer.decode(line).strip():
         raise VerdictTokenError(
             f"{tokenizer.name_or_path} writes {verdict(True)!r} and {verdict(False)!r} as {yes[0]} and {no[0]}, in "
@@ -115,6 +116,11 @@ def verdict_tokens(tokenizer: PreTrainedTokenizerBase) -> VerdictTokens:
 
 def _verdicts_after(tokenizer: PreTrainedTokenizerBase, label: bool) -> list[list[int]]:
     return encode_completions(tokenizer, [before + verdict(label) for before in ("", "1=1\n", "7: match\n", "So.\n\n")])
+
+
+def _alike(rows: Sequence[Sequence[int]]) -> list[int]:
+    """What all rows begin with."""
+    return [column[0] for column in takewhile(lambda column: len(set(column)) == 1, zip(*rows, strict=False))]
 
 
 def _adds_space(tokenizer: PreTrainedTokenizerBase) -> bool:

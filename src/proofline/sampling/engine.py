@@ -131,7 +131,8 @@ class Engine:
         with hook:
             # Without a configuration the cache keeps all positions of layers with a window, the padding's too.
             cache = DynamicCache()
-            logits = self.model(input_ids=ids.to(self.model.device), past_key_values=cache, use_cache=True).logits.float()
+            out = self.model(input_ids=ids.to(self.model.device), past_key_values=cache, use_cache=True)
+        logits = out.logits.float()
         keys = torch.stack([layer.keys for layer in cache.layers])
         values = torch.stack([layer.values for layer in cache.layers])
         self.model.set_attn_implementation(ATTENTION)

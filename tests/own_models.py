@@ -8,14 +8,15 @@ from typing import Any
 
 from proofline.data.prompts import verdict
 
-TEXTS = [f"{word} {n}*{n}={n * n}\n" for n in range(30) for word in ("So it is", "Half of", "match; #### 7", "(a b), x:")]
+WORDS = ("So it is", "Half of", "match; #### 7", "(a b), x:")
+TEXTS = [f"{word} {n}*{n}={n * n}\n" for n in range(30) for word in WORDS]
 TEXTS += [f"{n}={n}: match\n{verdict(n % 2 == 0)}" for n in range(30)]
 INSTRUCT = (
     "{{ bos_token }}{% for m in messages %}<|{{ m['role'] }}|>\n{{ m['content'] }}{{ eos_token }}\n{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
 )
 GEMMA = (
-    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('No system role') }}{% endif %}"
     "{% for m in messages %}<start_of_turn>{{ 'model' if m['role'] == 'assistant' else m['role'] }}\n"
     "{{ m['content'] | trim }}<end_of_turn>\n{% endfor %}"
     "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
