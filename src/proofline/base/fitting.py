@@ -17,6 +17,7 @@ from proofline.data.turns import encode_completions, turn_frame, verdict_tokens
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
+Look = Callable[[Path, str], list[str]]
 WRITTEN = "Half of 84 , or 84/2 , is <<84/2=42>>42 .\n\nSo it's $\\frac{84}{2}$:  42\n#### 42"
 """What solutions are made of; a tokenizer has to give it back as it was."""
 
@@ -34,13 +35,10 @@ def examine(folder: Path, name: str, *, weights: bool = True, longest: int = 0) 
 
     `longest`: tokens of the longest text that the recipe gives it. Raises ModelError with all that is against it.
     """
-    looks = [partial(architecture, longest=longest), tokenizer, export, *([stored] if weights else [])]
-    found, problems = [], []
-    for look in looks:
-        lines, reason = _answered(look, folder, name)
-        found += lines
-        problems += [reason] if reason else []
-    if problems:
+    looks: list[Look] = [partial(architecture, longest=longest), tokenizer, export]
+    answers = [_answered(look, folder, name) for look in (looks + [stored] if weights else looks)]
+    found = [line for lines, _ in answers for line in lines]
+    if problems := [reason for _, reason in answers if reason]:
         raise ModelError(name, list(dict.fromkeys(problems)))
     return found
 
@@ -139,7 +137,7 @@ def read_config(folder: Path, name: str) -> PretrainedConfig:
         ) from error
 
 
-def _answered(look: Callable[[Path, str], list[str]], folder: Path, name: str) -> tuple[list[str], str]:
+def _answered(look: Look, folder: Path, name: str) -> tuple[list[str], str]:
     """What a look finds, and what it has against the model."""
     try:
         return look(folder, name), ""

@@ -88,7 +88,8 @@ def turn_frame(tokenizer: PreTrainedTokenizerBase) -> tuple[str, int]:
         ) from error
     said = asked + ANSWERED["content"]
     behind = _encode(tokenizer, [rendered.removeprefix(said)], {})[0] if rendered.startswith(said) else []
-    if not behind or behind[0] not in {tokenizer.eos_token_id, *tokenizer.get_added_vocab().values()}:
+    ends = {id for token, id in tokenizer.get_added_vocab().items() if _is_marker(token)}
+    if not behind or behind[0] not in {tokenizer.eos_token_id, *ends}:
         raise TemplateError(
             f"the chat template of {tokenizer.name_or_path} renders a finished turn as {rendered[-80:]!r}, which is "
             f"not its prompt {asked[-40:]!r}, the completion and a token that ends the turn: the model would be "
@@ -130,8 +131,13 @@ def _adds_space(tokenizer: PreTrainedTokenizerBase) -> bool:
 
 
 def _markers(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:
-    """Every string that the tokenizer has been told to read as one token; words (` Yes`) are no markers."""
-    return _pattern(tuple(token for token in tokenizer.get_added_vocab() if not token.strip().isalnum()))
+    """Every string that the tokenizer has been told to read as one token; words (` Yes`) and spaces are no markers."""
+    return _pattern(tuple(filter(_is_marker, tokenizer.get_added_vocab())))
+
+
+def _is_marker(token: str) -> bool:
+    word = token.strip()
+    return bool(word) and not word.isalnum()
 
 
 @lru_cache(maxsize=8)
