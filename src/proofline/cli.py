@@ -121,6 +121,7 @@ def run_check(options: argparse.Namespace) -> None:
     for edit in edits:
         print(f"  edited {edit}")
     show_own_problems(params, environment)
+    show_model(params)
     show_processor(params, environment, root)
     print("execution:")
     for name, value in environment:
@@ -144,6 +145,16 @@ def show_own_problems(params: Params, environment: Environment) -> None:
         counts = Counter(problem.split for problem in brought.problems)
         without = sum(text is None for text in brought.demonstrations.values())
         print(f"  {name}: {', '.join(f'{counts[split]} {split}' for split in SPLITS)}; {without} have no demonstration")
+
+
+def show_model(params: Params) -> None:
+    """What the study reads of a model of the user's own. Raises ModelError, IdentityError, ReadError."""
+    if params.base.source == "folder":
+        from proofline.base.folder import check_folder
+
+        drawn = (params.sampling, params.evaluation, params.verification)
+        lengths = [getattr(params, name).max_length for name in TRAINED] + [each.max_new_tokens for each in drawn]
+        print("\n  ".join([f"model: {params.base.folder}", *check_folder(params.base, max(lengths))]))
 
 
 def show_processor(params: Params, environment: Environment, root: Path) -> None:

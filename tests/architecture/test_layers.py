@@ -18,7 +18,7 @@ ALLOWED = {
     "grading": FOUNDATION,
     "evaluation": FOUNDATION,
     "data": FOUNDATION | {"storage"},
-    "base": FOUNDATION | {"data", "grading", "storage", "tracking"},
+    "base": FOUNDATION | {"data", "grading", "storage", "tracking", "sampling"},
     "endpoint": FOUNDATION | {"storage", "tracking"},
     "sampling": FOUNDATION | {"data", "grading", "storage", "tracking", "endpoint"},
     "training": FOUNDATION | {"data", "grading", "storage", "tracking"},

@@ -30,7 +30,8 @@ SMALL = Pretraining(
 
 def base(origin: str, **changes: str) -> Base:
     return Base.model_validate(
-        {"source": origin, "model": "none/such", "revision": "0", "pretraining": SMALL, **changes}
+        {"source": origin, "model": "none/such", "revision": "0", "folder": None, "weights": None, "files": None}
+        | {"pretraining": SMALL, **changes}
     )
 
 

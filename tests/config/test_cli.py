@@ -31,6 +31,14 @@ def test_check_names_the_profile_and_the_execution(
     assert "  threads: 3\n" in answer
 
 
+def test_check_refuses_a_model_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = Path("../params.yaml").read_text()
+    recipe = recipe.replace("source: bundled", "source: folder").replace("folder: null", "folder: my/model")
+    Path("../params.yaml").write_text(recipe)
+    assert main(["check"]) == 1
+    assert f"{Path('..').resolve() / 'my/model'} is not a folder" in capsys.readouterr().err
+
+
 def test_a_broken_recipe_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
     Path("../params.yaml").write_text(Path("../params.yaml").read_text().replace("beta:", "betta:"))
     assert main(["check"]) == 1

@@ -84,11 +84,12 @@ def test_markers_that_are_no_special_tokens_are_spelt_out_too(tiny_policy: Path)
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_policy)
-    tokenizer.add_tokens(["<tool_call>", " Maybe"])
-    (ids,) = encode_prompts(tokenizer, [solution_messages("<tool_call> Maybe", PROMPTS)])
+    tokenizer.add_tokens(["<tool_call>", " Maybe", "   "])
+    (ids,) = encode_prompts(tokenizer, [solution_messages("<tool_call> Maybe   so", PROMPTS)])
     added = tokenizer.get_added_vocab()
     assert added["<tool_call>"] not in ids
     assert added[" Maybe"] in ids, "a word is no marker"
+    assert added["   "] in ids, "nor are spaces (GPT-NeoX has such tokens)"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM
 from proofline.config.schema import Prompts
 from proofline.data.synthetic import generate_problems
 from proofline.records import Decoding, Demonstration, Problem, Solution
-from proofline.sampling.engine import Completion, Engine, Request, row_bucket
+from proofline.sampling.engine import Completion, Engine, LayersError, Request, row_bucket
 from proofline.sampling.policy import Sampler, load_sampler, sample_solutions, shared_sampler
 from proofline.sampling.rows import GRAPHS, STATIC
 from proofline.sampling.seeds import sample_seed
@@ -211,12 +211,12 @@ def test_graphs_without_a_gpu_are_refused(sampler: Sampler, problems: list[Probl
         next(engine.generate(requests(sampler, problems[:1], 1), GREEDY))
 
 
-def test_a_model_with_sliding_windows_is_refused(sampler: Sampler) -> None:
+def test_a_hybrid_is_refused(sampler: Sampler) -> None:
     config = sampler.engine.model.config
     before = config.layer_types
     try:
-        config.layer_types = ["sliding_attention", "full_attention"]
-        with pytest.raises(ValueError, match="sliding-window"):
+        config.layer_types = ["linear_attention", "full_attention"]
+        with pytest.raises(LayersError, match="linear_attention"):
             Engine(sampler.engine.model, [2], 4)
     finally:
         config.layer_types = before

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from proofline.data.turns import TemplateError
 from proofline.training.tokens import IGNORED, TrainingDataError, drop_longer, encode_rows, refuse_empty
 
 
@@ -47,5 +48,5 @@ def test_a_template_that_renders_a_finished_turn_otherwise_is_refused(tiny_polic
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_policy)
     tokenizer.chat_template = "{% for m in messages %}[{{ m['content'] | upper }}]{% endfor %}"
-    with pytest.raises(TrainingDataError, match="another context than it samples in"):
+    with pytest.raises(TemplateError, match="another context than it samples in"):
         encode_rows(tokenizer, [ask("a question")], ["an answer"])

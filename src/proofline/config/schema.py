@@ -8,6 +8,7 @@ a default: `params.yaml` says everything, and so does each profile.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
@@ -15,9 +16,17 @@ from pydantic import AfterValidator, Field, model_validator
 from proofline.config.own import NAME, Own
 from proofline.config.section import Section
 
+
+def sixteen_digits(value: str) -> str:
+    if not re.fullmatch("[0-9a-f]{16}", value):
+        raise ValueError(f"found {value!r}; a hash is 16 digits, 0 to 9 and a to f, in quotes if they are a number's")
+    return value
+
+
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
+Hash = Annotated[str, AfterValidator(sixteen_digits)]
 Policy = Literal["base", "sft", "dpo", "genrm"]
 POLICIES: tuple[str, ...] = get_args(Policy)
 """The policies of the study, each trained from the one before."""
@@ -165,13 +174,26 @@ class Pretraining(Section):
 class Base(Section):
     """Where the starting policy comes from."""
 
-    source: Literal["bundled", "scratch", "hub"]
-    """`bundled`: the repository's own; `scratch`: pre-train now; `hub`: `model` at `revision`."""
+    source: Literal["bundled", "scratch", "hub", "folder"]
+    """`bundled`: the repository's own; `scratch`: pre-train now; `hub`: `model` at `revision`; `folder`: your own."""
     model: str
     """Hub id. Ignored unless `source` is `hub`."""
     revision: str
     """Hub commit. Ignored unless `source` is `hub`."""
+    folder: str | None
+    """A Hugging Face folder: a path (from the repository's root) or `gs://…`. Read where `source` is `folder`, as are
+    the two hashes, which say what the folder has to hold; `proofline check` finds them."""
+    weights: Hash | None
+    """Hash of its `*.safetensors`."""
+    files: Hash | None
+    """Hash of its other files: configuration, tokenizer, chat template."""
     pretraining: Pretraining
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.source == "folder" and not self.folder:
+            raise ValueError("source folder needs the folder's path, or gs://…, in base.folder; found none")
+        return self
 
 
 class Fp8(Section):

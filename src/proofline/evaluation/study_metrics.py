@@ -1,7 +1,8 @@
 """The study's numbers as files and runs hold them.
 
 In: `Study`. Out: `all_metrics` for `reports/metrics.json`, shares and their differences with intervals, NaN where
-undefined; `protocol_metrics`, the matrix of shots and readers; and `headline`, the few by which experiments are told apart.
+undefined; `protocol_metrics`, the matrix of shots and readers; and `headline`, the few by which experiments are told
+apart.
 """
 
 from __future__ import annotations

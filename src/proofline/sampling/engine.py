@@ -4,8 +4,8 @@ In: token ids of prompts and the seeds of their samples. Out: completions, in th
 prefilled once and its keys and values are copied for each of its samples; a finished row leaves at once and the next
 sample takes its place. A sample depends on its own prompt, seed and decoding alone. Matrix products of other shapes may
 round differently, so with another batch size or order the logits of a row move by about 1e-5 (fp32), which flips a
-token with a chance of that size (see `draw`; tests/sampling holds the bound). Works for every decoder-only model of
-transformers whose layers all have full attention.
+token with a chance of that size (see `draw`; tests/sampling holds the bound). Works for the decoder-only models of
+transformers whose layers attend to keys and values, all of them or a sliding window; `base.fitting` tries a model out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from transformers import DynamicCache
 
 from proofline.records import Decoding
 from proofline.sampling.rows import EXACT, FEWEST_ROWS, Rows, Stepping
@@ -25,9 +26,15 @@ from proofline.sampling.slots import ATTENTION
 from proofline.tracking.progress import count
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PretrainedConfig, PreTrainedModel
 
 PREFILL_PROMPTS = 32
+ATTENDING = {"full_attention", "sliding_attention"}
+"""Kinds of layers whose past is keys and values; a hybrid's others keep a state that rows of this loop have not."""
+
+
+class LayersError(ValueError):
+    """A model with layers that the decoding loop cannot step."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +83,7 @@ class Engine:
     """A model, ready to decode `rows` sequences at a time."""
 
     def __init__(self, model: PreTrainedModel, end_ids: Sequence[int], rows: int, stepping: Stepping = EXACT) -> None:
-        if "sliding_attention" in getattr(model.config, "layer_types", []):
-            raise ValueError(
-                f"{model.config.model_type} has sliding-window layers; the decoding loop reads full attention"
-            )
+        refuse_layers(model.config)
         self.model = model.eval()
         self.end_ids = set(end_ids)
         self.rows = rows
@@ -126,12 +130,17 @@ class Engine:
         for row, request in enumerate(requests):
             ids[row, : lengths[row]] = torch.as_tensor(request.prompt_ids)
         last = torch.as_tensor(lengths) - 1
-        self.model.set_attn_implementation("sdpa")
-        out = self.model.model(input_ids=ids.to(self.model.device), use_cache=True)
-        hidden = out.last_hidden_state[torch.arange(len(requests)), last.to(self.model.device)]
-        logits = self.model.lm_head(hidden).float()
-        keys = torch.stack([layer.keys for layer in out.past_key_values.layers])
-        values = torch.stack([layer.values for layer in out.past_key_values.layers])
+        at = torch.arange(len(requests)), last.to(self.model.device)
+        self.model.set_attn_implementation(prefill_attention(self.model))
+        # The head reads each prompt's last position alone; what a model does to its logits behind it stays its own.
+        hook = self.model.get_output_embeddings().register_forward_pre_hook(lambda _, given: (given[0][at],))
+        with hook:
+            # Without a configuration the cache keeps all positions of layers with a window, the padding's too.
+            cache = DynamicCache()
+            out = self.model(input_ids=ids.to(self.model.device), past_key_values=cache, use_cache=True)
+        logits = out.logits.float()
+        keys = torch.stack([layer.keys for layer in cache.layers])
+        values = torch.stack([layer.values for layer in cache.layers])
         self.model.set_attn_implementation(ATTENTION)
         return [
             _Prompt(
@@ -217,6 +226,20 @@ class _Loop:
                 )
             )  # fmt: skip
         return completions
+
+
+def refuse_layers(config: PretrainedConfig) -> None:
+    """Raises LayersError where some layers do not attend to keys and values (Mamba, linear or chunked attention)."""
+    if other := sorted(set(getattr(config, "layer_types", None) or []) - ATTENDING):
+        raise LayersError(
+            f"{config.model_type} has layers of the kind {', '.join(other)}; the decoding loop steps those with full "
+            "attention or a sliding window: take a model that has no others"
+        )
+
+
+def prefill_attention(model: PreTrainedModel) -> str:
+    """The attention that a model reads a whole prompt with: PyTorch's own where the model has it (Gemma 2 has not)."""
+    return "sdpa" if model._supports_sdpa else "eager"
 
 
 def round_up(number: int, multiple: int) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from proofline.config.schema import Prompts
 from proofline.data.examples import NO_EXAMPLES, Examples, shown_before
 from proofline.data.prompts import Message, solution_messages
-from proofline.data.turns import encode_prompts
+from proofline.data.turns import encode_prompts, turn_frame
 from proofline.records import Decoding, Problem, Solution, stable_id
 from proofline.sampling.seeds import sample_seed
 from proofline.storage.weights import weights_hash
@@ -59,7 +59,8 @@ def load_sampler(policy_dir: Path, rows: int) -> Sampler:
     model = AutoModelForCausalLM.from_pretrained(policy_dir, dtype=dtype).to(device)
     tokenizer = AutoTokenizer.from_pretrained(policy_dir)
     ends = model.generation_config.eos_token_id
-    end_ids = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
+    turn_end = turn_frame(tokenizer)[1]
+    end_ids = {tokenizer.eos_token_id, turn_end, *(ends if isinstance(ends, list) else [ends])} - {None}
     stepping = GRAPHS if device == "cuda" else EXACT
     return Sampler(Engine(model, sorted(end_ids), rows, stepping), tokenizer, weights_hash(policy_dir))
 

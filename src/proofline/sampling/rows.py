@@ -103,7 +103,8 @@ class Rows:
         out = self.model(
             input_ids=self.last[:count, None],
             position_ids=positions[:, None],
-            attention_mask={"full_attention": mask[:, None, None]},
+            # Of four dimensions, so that every model of transformers hands it to its layers as it is.
+            attention_mask=mask[:, None, None],
             past_key_values=self.slots,
             use_cache=True,
         )

@@ -24,7 +24,8 @@ class Slots:
     def __init__(self, model: PreTrainedModel, rows: int, capacity: int) -> None:
         config = model.config
         head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        shape = (config.num_hidden_layers, rows, config.num_key_value_heads, capacity, head_dim)
+        kv_heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        shape = (config.num_hidden_layers, rows, kv_heads, capacity, head_dim)
         self.keys = torch.zeros(shape, dtype=model.dtype, device=model.device)
         self.values = torch.zeros_like(self.keys)
         self._every_row = torch.arange(rows, device=model.device)
@@ -61,16 +62,26 @@ def attend(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
+    attention_mask: torch.Tensor,
     scaling: float | None = None,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
     **kwargs: object,
 ) -> tuple[torch.Tensor, None]:
-    """Softmax attention of one new token per row; (B, heads, 1, D) with (B, kv_heads, L, D) -> (B, 1, heads, D)."""
+    """Softmax attention of one new token per row; (B, heads, 1, D) with (B, kv_heads, L, D) -> (B, 1, heads, D).
+
+    The mask, (B, 1, 1, L), hides what lies behind each row's token. A layer with a sliding window says so, and attends
+    to the last `sliding_window` of what the mask shows (Beltagy et al. 2020); `softcap` is Gemma 2's.
+    """
     rows, heads, _, dim = query.shape
     grouped = query.reshape(rows, key.shape[1], heads // key.shape[1], dim) * (scaling or dim**-0.5)
     scores = grouped @ key.transpose(-1, -2)
-    if attention_mask is not None:
-        scores += attention_mask
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    scores += attention_mask
+    if sliding_window is not None and sliding_window < key.shape[2]:
+        shown = (attention_mask == 0).sum(-1, keepdim=True)
+        scores.masked_fill_(torch.arange(key.shape[2], device=key.device) < shown - sliding_window, -torch.inf)
     mixed = scores.softmax(-1) @ value
     return mixed.reshape(rows, 1, heads, dim), None
 

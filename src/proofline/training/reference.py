@@ -109,10 +109,18 @@ def completion_logps(model: PreTrainedModel, rows: Sequence[TokenRow]) -> torch.
     hidden_nd, targets_n = hidden_btd[:, :-1][scored_bt], targets_bt[scored_bt]
     tile = max(1, LOGITS_PER_TILE // model.config.vocab_size)
     logps_n = torch.cat([
-        -cross_entropy(model.get_output_embeddings()(hidden).float(), targets, reduction="none")
+        -cross_entropy(logits_of(model, hidden).float(), targets, reduction="none")
         for hidden, targets in zip(hidden_nd.split(tile), targets_n.split(tile), strict=True)
     ])  # fmt: skip
     return torch.zeros_like(targets_bt, dtype=torch.float32).masked_scatter(scored_bt, logps_n).sum(dim=1)
+
+
+def logits_of(model: PreTrainedModel, hidden_nd: torch.Tensor) -> torch.Tensor:
+    """What the model makes of its decoder's output, (n, V): by its head, which is handed it in a pass of one token, and
+    by what it does behind the head (Gemma 2 caps the logits, Granite scales them)."""
+    with model.get_output_embeddings().register_forward_pre_hook(lambda *_: (hidden_nd,)):
+        logits: torch.Tensor = model(torch.zeros(1, 1, dtype=torch.long, device=model.device), use_cache=False).logits
+    return logits
 
 
 def read_cache(path: Path, count: int) -> np.ndarray | None:

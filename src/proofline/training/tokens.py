@@ -1,8 +1,8 @@
 """Chat rows -> token ids, once and in one batch, before a trainer sees them.
 
 The prompt and the completion are tokenised apart, because that is how they meet at sampling time: the prompt's
-tokens are given, the completion's are drawn one by one. The completion ends in the tokenizer's end-of-turn token;
-what a chat template writes after it is never asked for, so it is not trained on.
+tokens are given, the completion's are drawn one by one. The completion ends in the template's end-of-turn token;
+what the template writes after it is never asked for, so it is not trained on.
 """
 
 from __future__ import annotations
@@ -53,22 +53,8 @@ def encode_rows(
     """Tokenise aligned prompts and completions through the tokenizer's chat template."""
     if not prompts:
         return []
-    check_template(tokenizer, prompts[0], completions[0])
     ids = zip(encode_prompts(tokenizer, prompts), encode_completions(tokenizer, completions), strict=True)
     return [TokenRow(*both) for both in ids]
-
-
-def check_template(tokenizer: PreTrainedTokenizerBase, prompt: list[Message], completion: str) -> None:
-    """Refuse a chat template that renders a finished turn otherwise than prompt + completion + end of turn."""
-    asked = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
-    turn = [*prompt, {"role": "assistant", "content": completion}]
-    rendered = tokenizer.apply_chat_template(turn, tokenize=False)
-    if not rendered.startswith(asked + completion + tokenizer.eos_token):
-        raise TrainingDataError(
-            f"The chat template of {tokenizer.name_or_path!r} renders a finished turn as {rendered[-80:]!r}, which is "
-            f"not its prompt followed by the completion and the end token {tokenizer.eos_token!r}: the model would be "
-            "trained in another context than it samples in. Use a template in the ChatML form, such as Qwen2.5's."
-        )
 
 
 def drop_longer(rows: Sequence[TokenRow], max_length: int, what: str) -> list[TokenRow]:

@@ -2,8 +2,9 @@
 
 In: a GenRM folder, candidates with their problems. Out: a Verification row per candidate. Follows Zhang et al. 2024,
 "Generative Verifiers", section 3: the score of a chain is p(Yes) at the token after the verdict line, here normalised
-over Yes and No; the score of a candidate is the mean over its chains. A chain without a verdict has no score of its own
-and counts as one that does not say Yes: left out, it would let one lucky chain of many speak for the candidate.
+over Yes and No; the score of a candidate is the mean over its chains. Where a tokenizer cuts the words, it is read at
+the first token in which they differ. A chain without a verdict has no score of its own and counts as one that does not
+say Yes: left out, it would let one lucky chain of many speak for the candidate.
 """
 
 from __future__ import annotations
@@ -17,17 +18,14 @@ import numpy as np
 
 from proofline.config.schema import Prompts
 from proofline.config.schema import Verification as Section
-from proofline.data.prompts import NO, VERDICT_LINE, YES, verification_messages
+from proofline.data.prompts import verification_messages
+from proofline.data.turns import verdict_tokens
 from proofline.records import Decoding, Problem, Solution, Verdict, Verification
-from proofline.sampling.policy import Sampler, shared_sampler
+from proofline.sampling.policy import shared_sampler
 from proofline.sampling.seeds import sample_seed
 
 if TYPE_CHECKING:
     from proofline.sampling.engine import Completion
-
-
-class VerdictTokenError(ValueError):
-    """The tokenizer does not write Yes and No as single tokens."""
 
 
 def verify(
@@ -46,8 +44,7 @@ def verify(
     from proofline.sampling.engine import Request
 
     sampler = shared_sampler(genrm_dir, rows)
-    yes, no = verdict_ids(sampler)
-    line = sampler.tokenizer(VERDICT_LINE, add_special_tokens=False)["input_ids"]
+    line, yes, no, _ = verdict_tokens(sampler.tokenizer)
     chats = [verification_messages(problem.question, solution.text, prompts) for problem, solution, _ in candidates]
     requests = [
         Request(solution.id, ids, [sample_seed(run_seed, solution.id, k) for k in range(section.num_chains)])
@@ -80,20 +77,6 @@ def verify(
 def mean_p_yes(scores: Sequence[float]) -> float:
     """A candidate's score from its chains' (NaN: no verdict, counted as 0); NaN where none has a verdict."""
     return math.nan if all(map(math.isnan, scores)) else float(np.mean(np.nan_to_num(scores, nan=0.0)))
-
-
-def verdict_ids(sampler: Sampler) -> tuple[int, int]:
-    """The token ids of Yes and No as they follow the verdict line."""
-    ids = []
-    for word in (YES, NO):
-        tokens = sampler.tokenizer(word, add_special_tokens=False)["input_ids"]
-        if len(tokens) != 1:
-            raise VerdictTokenError(
-                f"{word!r} is {len(tokens)} tokens in {sampler.tokenizer.name_or_path}; P(Yes) is read at a single "
-                "token: use a tokenizer that has it, as Qwen2.5's and the bundled one do"
-            )
-        ids.append(tokens[0])
-    return ids[0], ids[1]
 
 
 def p_yes(completion: Completion, line: Sequence[int], verdicts: tuple[int, int]) -> float:
