@@ -15,6 +15,7 @@ from proofline.certificate.equivalence import (
     PAIRED,
     POWER,
     RERUNS,
+    Graded,
     by_intervals,
     by_problems,
     by_reruns,
@@ -43,10 +44,18 @@ def test_it_does_not_matter_which_of_two_was_committed(a: float, b: float, value
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60), levels)
 def test_nor_with_paired_problems(pairs: list[tuple[bool, bool]], level: float) -> None:
-    a, b = np.array(pairs).T
-    one, other = by_problems("m", a, b, level), by_problems("m", b, a, level)
+    (a, b), names = np.array(pairs).T, np.arange(len(pairs)) // 3
+    one, other = by_problems("m", Graded(a, b, names), level), by_problems("m", Graded(b, a, names), level)
     assert (one.passed, one.bound) == (other.passed, other.bound)
-    assert by_problems("m", a, a, level).passed
+    assert by_problems("m", Graded(a, a, names), level).passed
+
+
+def test_problems_of_one_template_are_one_piece_of_evidence() -> None:
+    """Ten problems lost and none won are beyond chance, unless they are all of two templates."""
+    before, after, own = np.ones(60, bool), np.arange(60) >= 10, np.arange(60)
+    assert not by_problems("m", Graded(before, after, own), 0.975).passed
+    assert by_problems("m", Graded(before, after, own // 5), 0.975).passed
+    assert by_problems("m", Graded(before, after, own // 5), 0.975).bound == 10 / 60
 
 
 @given(shares, reruns, levels)
@@ -117,7 +126,7 @@ def test_without_reruns_the_problems_are_asked_and_that_is_said() -> None:
     changed = grades.copy()
     changed[:20] = False
     sides = {"a.greedy_accuracy": measured(0.5), "a.sampled_accuracy": measured(0.5)}
-    tests = compare_metrics(sides, sides, [], {"a.greedy_accuracy": (grades, changed)})
+    tests = compare_metrics(sides, sides, [], {"a.greedy_accuracy": Graded(grades, changed, np.arange(60))})
     assert [test.method for test in tests] == [PAIRED, INTERVALS]
     assert not tests[0].passed
     assert tests[1].passed

@@ -26,7 +26,8 @@ def calibration(right: Floats, p_yes: Floats, clusters: Clusters) -> dict[str, A
     judged = ~np.isnan(p_yes)
     edges = np.linspace(0.0, 1.0, NUM_BINS + 1)
     place = np.where(judged, np.clip(np.nan_to_num(p_yes) * NUM_BINS, 0, NUM_BINS - 1).astype(int), -1)
-    gaps, bins = [], []
+    gaps: list[float] = []
+    bins: list[dict[str, Any]] = []
     for number, (low, high) in enumerate(pairwise(edges)):
         inside = (place == number).astype(float)
         count, hits, said = inside.sum(), (inside * right).sum(), p_yes[place == number].sum()
