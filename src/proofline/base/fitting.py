@@ -36,7 +36,7 @@ def examine(folder: Path, name: str, *, weights: bool = True, longest: int = 0) 
     `longest`: tokens of the longest text that the recipe gives it. Raises ModelError with all that is against it.
     """
     looks: list[Look] = [partial(architecture, longest=longest), tokenizer, export]
-    answers = [_answered(look, folder, name) for look in (looks + [stored] if weights else looks)]
+    answers = [_answered(look, folder, name) for look in ([*looks, stored] if weights else looks)]
     found = [line for lines, _ in answers for line in lines]
     if problems := [reason for _, reason in answers if reason]:
         raise ModelError(name, list(dict.fromkeys(problems)))
