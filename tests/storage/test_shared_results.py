@@ -146,6 +146,21 @@ def test_a_token_that_expires_during_a_push_is_renewed(
     assert "key.json" not in (machine.folder / ".dvc/config").read_text()
 
 
+def test_a_push_that_stalls_ends_and_the_next_one_sends_the_rest(machine: Machine, server: Server) -> None:
+    """gcsfs itself waits without end; what is waited for is 300 s, here 2."""
+    from fsspec.config import conf
+
+    from proofline.storage.remote import REQUEST_SECONDS, guard_gcsfs
+
+    guard_gcsfs()
+    assert conf["gs"]["requests_timeout"] == REQUEST_SECONDS
+    machine.variables["FSSPEC_GS_REQUESTS_TIMEOUT"] = "2"
+    server.faults.append(Fault("stalled", f"{UPLOADS}.*upload_id="))
+    assert "`proofline push` sends the rest" in machine.refused("proofline", "push")
+    machine.variables["FSSPEC_GS_REQUESTS_TIMEOUT"] = "300"
+    assert "byte for byte" in machine.typed("proofline", "push")
+
+
 def test_a_push_that_is_killed_is_ended_by_the_next(machine: Machine, server: Server) -> None:
     server.faults.append(Fault("stalled", f"{UPLOADS}.*upload_id="))
     push = machine.start("proofline", "push")

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from typing import Any
 
 CHUNK_BYTES = 2**20
+REQUEST_SECONDS = 300
+"""Enough for 50 MB at 1.4 Mbit/s. `FSSPEC_GS_REQUESTS_TIMEOUT` of the environment says otherwise."""
 
 
 class ReadError(ValueError):
@@ -105,7 +107,11 @@ def _reading(path: str) -> Iterator[None]:
 def guard_gcsfs() -> None:
     """Before gcsfs is imported: else it asks each bucket's type over gRPC, which stalls 40 s where none answers.
 
-    DVC's own process has the same from `proofline.pth`. What gcsfs logs as a traceback it raises as well.
+    DVC's own process has the same from `proofline.pth`. What gcsfs logs as a traceback it raises as well. And it waits
+    for an answer without end: here a request, of at most 50 MB, that has none after `REQUEST_SECONDS` fails.
     """
+    from fsspec.config import conf
+
     os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    conf.setdefault("gs", {}).setdefault("requests_timeout", REQUEST_SECONDS)
     logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
