@@ -5,7 +5,7 @@ SHELL := /bin/bash
 # the folder's name may hold anything but a colon.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: setup repro test committed lint format ui clean
+.PHONY: setup repro test pytest committed lint format ui clean
 
 setup: .venv/.installed
 
@@ -24,7 +24,11 @@ lint: setup
 	ruff format --check .
 	mypy
 
-test: lint
+# At the same time: types take one core, and tests of servers and of what is killed wait for much of theirs.
+test: setup
+	$(MAKE) --jobs=2 lint pytest
+
+pytest: setup
 	pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # For the authors: README, its pictures and the manifest are those of the committed lock, whatever lies here.

@@ -21,6 +21,8 @@ SETTINGS = ("PROOFLINE_", "MLFLOW_", "DVC_", "GIT_", "GCSFS_", "FSSPEC_", "STORA
 for name in [name for name in os.environ if name.startswith(SETTINGS)]:
     del os.environ[name]
 os.environ["GIT_CONFIG_GLOBAL"] = os.devnull
+# Nor does every process that a test starts compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Before anything imports PyTorch: the same arithmetic in this process as in those that stages start.
 from proofline.config.collector import collect_seldom  # noqa: E402
@@ -36,8 +38,8 @@ settings.load_profile("proofline")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: tests of servers and killed processes wait for much of their time."""
-    return min(all_cores() + 1, 8)
+    """Two more than there are cores: tests of servers and killed processes wait for much of their time."""
+    return min(all_cores() + 2, 8)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

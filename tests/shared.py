@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -23,3 +25,16 @@ def made_once(request: pytest.FixtureRequest, name: str, make: Callable[[Path], 
             make(folder)
             whole.touch()
     return folder
+
+
+@cache
+def empty_database() -> bytes:
+    """MLflow's SQLite store before its first run: to make one takes a second, to write one nothing."""
+    from proofline.tracking.database import opening
+    from proofline.tracking.mlflow_run import quiet_mlflow
+
+    quiet_mlflow()
+    with TemporaryDirectory() as folder:
+        with opening(f"sqlite:///{folder}/mlflow.db", Path(folder, "of nobody")):
+            pass
+        return Path(folder, "mlflow.db").read_bytes()

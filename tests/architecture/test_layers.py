@@ -43,7 +43,7 @@ DOORS = {
     "gcsfs": {"storage"},
     "fsspec": {"storage"},
     "ray": {"launch"},
-    "deepspeed": {"launch"},
+    "deepspeed": {"proofline.training.zero"},
     "transformer_engine": {"proofline.training.precision"},
     "math_verify": {"grading"},
     "openai": {"endpoint"},

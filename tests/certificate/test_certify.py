@@ -153,10 +153,10 @@ def test_nothing_of_the_users_gets_into_the_clone(repository: Repository, tmp_pa
     assert not (keep / "reports/results.md").exists(), "only the stages that were named, and what they need"
 
 
-def test_it_is_logged_with_the_certificate_as_artifact(reproduced: Repository, clones: dict[str, Path]) -> None:
+def test_it_is_logged_with_the_certificate_as_artifact(run_again: Repository, clones: dict[str, Path]) -> None:
     from mlflow.tracking import MlflowClient
 
-    client = MlflowClient(f"sqlite:///{reproduced.root}/mlflow.db")
+    client = MlflowClient(f"sqlite:///{run_again.root}/mlflow.db")
     runs = client.search_runs([client.get_experiment_by_name("proofline").experiment_id])
     assert Counter(run.data.tags["proofline.verdict"] for run in runs) == {
         "identical": 1, "same decisions": 1, "equivalent": 1, "different": 1

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -87,6 +88,8 @@ def ran(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "PROOFLINE_", "MLFLOW_"))}
     variables = {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}", "PYTHONPATH": str(REPOSITORY / "src")}
     variables |= {"DVC_NO_ANALYTICS": "1", "OMP_NUM_THREADS": "1"}
+    if command[0] == "proofline":
+        return forked.command(command[1:], root, kept | variables)
     return subprocess.run(command, cwd=root, env=kept | variables, capture_output=True, text=True, timeout=1200)
 
 

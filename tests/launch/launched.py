@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from training_rows import Recorded, training
@@ -57,18 +57,21 @@ def grade_shard(problems: dict[str, Problem], solutions: Sequence[Solution]) -> 
 
 
 class NodeLost(Recorded):
-    """At a step of rank 0 the raylet above it is killed, and with it everything that ran on its node."""
+    """At a step of rank 0 the raylet above it is killed, once, and with it everything that ran on its node."""
 
     def __init__(self, step: int, trace: Path) -> None:
         super().__init__()
         self.step, self.lost = step, trace
 
-    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         if step == self.step and not self.lost.exists():
             self.lost.touch()
             os.kill(os.getppid(), signal.SIGKILL)
             time.sleep(60)
 
 
-def train_and_lose_the_node(policy_dir: Path, out_dir: Path, execution: Execution, trace: Path, run: Run) -> None:
-    training("sft", policy_dir)(0, out_dir, NodeLost(3, trace), execution=execution)
+def train_through_losses(policy_dir: Path, out_dir: Path, execution: Execution, run: Run) -> None:
+    """At step 3 rank 0 dies; when it comes there again its node does; the third time it is left alone."""
+    killed, lost = out_dir / "killed", out_dir / "lost"
+    dying = NodeLost(3, lost) if killed.exists() else Recorded(3, killed)
+    training("sft", policy_dir)(0, out_dir / "sft", dying, execution=execution)

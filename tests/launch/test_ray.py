@@ -16,8 +16,7 @@ from typing import Any
 import launched
 import pytest
 from checkout import PATIENCE_SECONDS
-from safetensors.torch import load_file
-from training_rows import PROMPTS, train_all
+from training_rows import PROMPTS, difference, train_all
 
 from proofline.config import Environment
 from proofline.data.synthetic import generate_problems
@@ -73,6 +72,7 @@ def undisturbed(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_a_stage_that_knows_only_the_address_trains_on_two_nodes(
     settings: Any, undisturbed: Path, tiny_policy: Path, tmp_path: Path
 ) -> None:
+    """To the bit without ZeRO; where that shards the training over the nodes, as far as sums in another order go."""
     stage = f"""
 from functools import partial
 from pathlib import Path
@@ -80,10 +80,11 @@ from proofline.config import load_environment
 from proofline.launch import launch
 from proofline.tracking import NullRun
 from proofline.training.execution import Execution
-from training_rows import train_all
+from training_rows import train_sharded
 
 execution = Execution(threads=1, micro_batch=4)
-train = partial(train_all, ["sft"], Path({str(tiny_policy)!r}), Path("out").absolute(), execution)
+out_dir = Path("out").absolute()
+train = partial(train_sharded, ["sft"], Path({str(tiny_policy)!r}), out_dir, execution, (0, 2))
 launch(train, NullRun(), load_environment())
 """
     variables = os.environ | {
@@ -99,50 +100,30 @@ launch(train, NullRun(), load_environment())
         timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert weights_hash(tmp_path / "out/sft") == weights_hash(undisturbed)
+    assert weights_hash(tmp_path / "out/0/sft") == weights_hash(undisturbed)
+    assert difference(tmp_path / "out/2/sft", undisturbed, tiny_policy) < 1e-2
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_zero_shards_a_training_over_the_nodes(
-    settings: Any, undisturbed: Path, tiny_policy: Path, tmp_path: Path
-) -> None:
-    execution = Execution(threads=1, micro_batch=4, zero_stage=2)
-    launch(partial(train_all, ["sft"], tiny_policy, tmp_path, execution), NullRun(), settings(zero_stage=2))
-    mine, theirs, start = (
-        load_file(folder / "model.safetensors") for folder in (tmp_path / "sft", undisturbed, tiny_policy)
-    )
-    apart, moved = (
-        sum(float((mine[name] - other[name]).double().square().sum()) for name in mine) for other in (theirs, start)
-    )
-    assert (apart / moved) ** 0.5 < 1e-2
-
-
-def test_a_killed_worker_is_started_again_and_ends_with_the_same_weights(
-    settings: Any, undisturbed: Path, tiny_policy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    execution = Execution(threads=1, micro_batch=4, checkpoints=tmp_path / "checkpoints", save_steps=2)
-    train = partial(train_all, ["sft"], tiny_policy, tmp_path, execution, kill_once_at=3)
-    launch(train, NullRun(), settings(restarts=1))
-    assert "rank 0, or its node, is gone; starting again" in capfd.readouterr().err
-    assert weights_hash(tmp_path / "sft") == weights_hash(undisturbed)
-
-
-def test_a_lost_node_is_waited_for_and_the_weights_are_the_same(
+def test_a_killed_worker_and_a_lost_node_are_replaced_and_the_weights_are_the_same(
     nodes: Any, settings: Any, undisturbed: Path, tiny_policy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """The worker where it was, the node by one that comes later."""
     execution = Execution(threads=1, micro_batch=4, checkpoints=tmp_path / "checkpoints", save_steps=2)
+    train = partial(launched.train_through_losses, tiny_policy, tmp_path, execution)
     lost = tmp_path / "lost"
-
-    train = partial(launched.train_and_lose_the_node, tiny_policy, tmp_path / "sft", execution, lost)
     with ThreadPoolExecutor() as stage:
-        trained = stage.submit(launch, train, NullRun(), settings(restarts=1))
+        trained = stage.submit(launch, train, NullRun(), settings(restarts=2))
         while not lost.exists() and not trained.done():
             time.sleep(0.2)
         # The node is not missed yet, and when it is, there is room for one worker only until this one is up.
         nodes.add_node(num_cpus=1, node_ip_address="127.0.0.5")
         trained.result()
+    assert (tmp_path / "killed").exists()
     assert lost.exists()
-    assert "or its node, is gone; starting again" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert said.count("or its node, is gone; starting again") == 2
+    assert "rank 0, or its node, is gone; starting again" in said
     assert weights_hash(tmp_path / "sft") == weights_hash(undisturbed)
 
 
@@ -163,7 +144,7 @@ def test_samples_and_grades_are_those_of_one_process(settings: Any, tiny_policy:
 
 def test_a_shard_whose_worker_died_is_computed_by_another(settings: Any, tmp_path: Path) -> None:
     function = partial(launched.squares_dying_once, tmp_path / "died")
-    results = list(spread(function, range(40), settings(restarts=1), shard_size=3))
+    results = list(spread(function, range(40), settings(restarts=1), shard_size=3, each="machine"))
     assert results == [number * number for number in range(40)]
     assert (tmp_path / "died").exists()
 
@@ -175,7 +156,7 @@ def test_bad_input_is_raised_as_itself_and_not_tried_again(settings: Any, tmp_pa
     assert (tmp_path / "calls").read_text() == "called\n"
     assert signal.getsignal(signal.SIGINT) is before
     with pytest.raises(ValueError, match=r"^found -1; expected a natural number$"):
-        list(spread(launched.squares, [1, -1, 3], settings(restarts=2), shard_size=1))
+        list(spread(launched.squares, [1, -1, 3], settings(restarts=2), shard_size=1, each="machine"))
 
 
 def test_more_processes_than_the_cluster_holds_are_refused_with_numbers(settings: Any) -> None:

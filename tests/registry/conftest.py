@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shared import made_once
+from shared import empty_database, made_once
 from small_repository import SmallRepository, commit, copied, make_repository
 
 from proofline.registry.store import open_registry
@@ -18,6 +18,7 @@ from proofline.registry.store import open_registry
 def store(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """(client, experiment id) of an empty SQLite store that the environment points to."""
     root = tmp_path_factory.mktemp("store")
+    (root / "mlflow.db").write_bytes(empty_database())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PROOFLINE_TRACKING_URI", f"sqlite:///{root}/mlflow.db")
         patch.setenv("DVC_ROOT", str(root))

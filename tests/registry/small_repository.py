@@ -22,6 +22,7 @@ from typing import Any
 
 import forked
 from checkout import EMBEDDED
+from shared import empty_database
 
 from proofline.tracking.relocate import follow_artifacts
 
@@ -32,7 +33,7 @@ import shutil, sys
 from pathlib import Path
 from proofline.config.collector import collect_seldom
 collect_seldom()
-from safetensors.torch import load_file, save_file
+from safetensors.numpy import load_file, save_file
 from proofline.config import load_params
 from proofline.registry import register
 from proofline.tracking import track
@@ -172,12 +173,7 @@ class SmallRepository:
 
     def loads(self, address: str) -> Done:
         """Load a version as a person would, who names the store to MLflow and sits elsewhere."""
-        program = f"import gc; gc.disable(); import mlflow; mlflow.pyfunc.load_model({address!r})"
-        environment = clean_environment(None, MLFLOW_TRACKING_URI=self.uri)
-        elsewhere = self.root.parent
-        return subprocess.run(
-            [sys.executable, "-c", program], cwd=elsewhere, env=environment, text=True, capture_output=True
-        )
+        return forked.loads(address, self.root.parent, clean_environment(None, MLFLOW_TRACKING_URI=self.uri))
 
     def stored_weights(self) -> list[Path]:
         return sorted((self.root / "mlartifacts").rglob("*.safetensors"))
@@ -253,8 +249,9 @@ def served(command: Sequence[str], health: str, folder: Path, **variables: str) 
 def mlflow_server(folder: Path) -> Iterator[str]:
     """A real tracking server that hands artifacts through; its URI."""
     folder.mkdir()
-    port, log = free_port(), folder / "server.log"
-    server = forked.mlflow_server(folder / "store.db", folder / "artifacts", port, clean_environment(None), log)
+    port, log, store = free_port(), folder / "server.log", folder / "store.db"
+    store.write_bytes(empty_database())
+    server = forked.mlflow_server(store, folder / "artifacts", port, clean_environment(None), log)
     try:
         wait_for(f"http://127.0.0.1:{port}/health", server.is_alive, log)
         yield f"http://127.0.0.1:{port}"

@@ -6,57 +6,50 @@ not depend on how busy the machine is.
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
+from forked import Altered
 from small_repository import SmallRepository, clean_environment
 
 pytestmark = pytest.mark.slow
 
-MEET = """
-import os, sys, time
-from pathlib import Path
 
-def meet(step):
-    def delayed(*arguments, **options):
+def meet(step: Callable[..., Any]) -> Callable[..., Any]:
+    def delayed(*arguments: Any, **options: Any) -> Any:
         result = step(*arguments, **options)
         Path(os.environ["MEETING"], str(os.getpid())).touch()
         while len(os.listdir(os.environ["MEETING"])) < int(os.environ["COMERS"]):
             time.sleep(0.02)
         return result
+
     return delayed
 
-from proofline.cli import main
-"""
-PROMOTE = MEET + "from proofline.registry import promote as room; room.examine = meet(room.examine); sys.exit(main())"
-REGISTER = MEET + (
-    "import proofline.registry.register; room = sys.modules['proofline.registry.register']; "
-    "room.store_files = meet(room.store_files); sys.exit(main())"
-)
+
+PROMOTE = Altered("proofline.registry.promote", "examine", meet)
+REGISTER = Altered("proofline.registry.register", "store_files", meet)
 
 
 def all_at_once(
-    repository: SmallRepository, meeting: Path, program: str, *commands: list[str]
+    repository: SmallRepository, meeting: Path, altered: Altered, *commands: list[str]
 ) -> list[tuple[int, str, str]]:
     """Exit status, stdout and stderr of each command."""
     meeting.mkdir()
     environment = clean_environment(
         repository.root, **repository.variables, MEETING=str(meeting), COMERS=str(len(commands))
     )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, "registry", *command], cwd=repository.root, env=environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )
-        for command in commands
-    ]  # fmt: skip
-    said = [process.communicate(timeout=600) for process in processes]
-    return [(process.returncode, *words) for process, words in zip(processes, said, strict=True)]
+    begun = [
+        forked.begin_command(["registry", *command], repository.root, environment, altered) for command in commands
+    ]
+    ended = [outcome() for outcome in begun]
+    return [(done.returncode, done.stdout, done.stderr) for done in ended]
 
 
 def test_of_several_promotions_at_once_one_wins_and_the_others_are_told(

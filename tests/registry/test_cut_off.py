@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
-from small_repository import SmallRepository
+from forked import Altered
+from small_repository import SmallRepository, clean_environment
 
 from proofline.registry import unfinished
 from proofline.registry.unfinished import MAKER, cut_off, maker, settle
 
 pytestmark = pytest.mark.slow
 
-KILLED = """
-import os, signal, sys
-import proofline.registry.register
-from proofline.cli import main
 
-room, step = sys.argv[1:3]
-setattr(sys.modules[room], step, lambda *arguments, **options: os.kill(os.getpid(), signal.SIGKILL))
-sys.argv[1:] = ["registry", "register", "dpo"]
-sys.exit(main())
-"""
+def dies(step: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *arguments, **options: os.kill(os.getpid(), signal.SIGKILL)
+
+
 STEPS = {
     "its run is begun": ("proofline.registry.register", "_log_model"),
     "half its files are stored": ("proofline.registry.files", "write_package"),
@@ -56,7 +54,8 @@ def left(repository: SmallRepository) -> tuple[list[str], list[str], int]:
 
 
 def kill(repository: SmallRepository, after: str) -> None:
-    killed = repository.run(sys.executable, "-c", KILLED, *STEPS[after], check=False)
+    environment = clean_environment(repository.root, **repository.variables)
+    killed = forked.command(["registry", "register", "dpo"], repository.root, environment, Altered(*STEPS[after], dies))
     assert killed.returncode == -signal.SIGKILL, killed.stderr
 
 

@@ -15,6 +15,7 @@ from checkout import EMBEDDED
 from gate_reports import verifier, write_policy, write_verifier
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared import empty_database
 
 from proofline.config.load import load_params
 from proofline.registry import promote as promotion
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Of an empty store."""
+    (tmp_path / "mlflow.db").write_bytes(empty_database())
     monkeypatch.setenv("PROOFLINE_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     return open_registry()[0]
@@ -140,6 +142,7 @@ def test_an_entry_of_the_history_can_be_deleted_without_losing_the_rest(client: 
 def test_any_order_of_steps_is_told_as_it_was(tmp_path_factory: pytest.TempPathFactory, steps: list[str | int]) -> None:
     """A model of the registry as a stack of champions says the same."""
     root = tmp_path_factory.mktemp("steps")
+    (root / "mlflow.db").write_bytes(empty_database())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PROOFLINE_TRACKING_URI", f"sqlite:///{root}/mlflow.db")
         patch.setenv("DVC_ROOT", str(root))

@@ -16,6 +16,7 @@ from typing import Any
 
 from forked import mlflow_server
 from live_repository import clean_environment
+from shared import empty_database
 
 START_SECONDS = 240  # generous: other work may hold the cores
 
@@ -63,6 +64,8 @@ class Server:
     def start(self) -> None:
         log = self.folder / "server.log"
         store, artifacts = self.folder / "server.db", self.folder / "artifacts"
+        if not store.exists():
+            store.write_bytes(empty_database())
         self.process = mlflow_server(store, artifacts, self.port, clean_environment(), log)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from live_repository import Repository, clean_environment
+from shared import empty_database
 
 from proofline.storage.lock import held
 from proofline.tracking import alone as alone_module
@@ -67,6 +68,7 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
     (tmp_path / "work.py").write_text(WORK)
     (tmp_path / "dvc.yaml").write_text(GRAPH.format(cmd="python stage.py"))
     (tmp_path / "params.yaml").write_text("seed: 0\n")
+    (tmp_path / "mlflow.db").write_bytes(empty_database())
     repository.run("git", "init", "-q")
     repository.run("dvc", "init", "-q")
     yield repository
@@ -102,14 +104,13 @@ def start(repository: Repository, **variables: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize(
-    ("processes", "shell", "cmd"),
+    ("number", "processes", "shell", "cmd"),
     [
-        (1, "/bin/bash", "python stage.py"),
-        (2, "/bin/bash", "python stage.py"),
-        (1, "/bin/bash", "python stage.py; true"),  # the shell stays in between
-        (1, "/bin/sh", "python stage.py && true"),
+        (signal.SIGKILL, 1, "/bin/bash", "python stage.py"),
+        (signal.SIGTERM, 2, "/bin/bash", "python stage.py"),
+        (signal.SIGTERM, 1, "/bin/bash", "python stage.py; true"),  # the shell stays in between
+        (signal.SIGKILL, 1, "/bin/sh", "python stage.py && true"),
     ],
 )
 def test_a_stage_ends_with_its_dvc(

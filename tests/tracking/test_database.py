@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import forked
 import pytest
 from live_repository import clean_environment, stored_runs
 from live_server import START_SECONDS, Stage
+from shared import empty_database
 
 from proofline.config.environment import load_environment
 from proofline.tracking import track
+from proofline.tracking.mlflow_run import open_experiment
 from proofline.tracking.reach import TrackingError
 
 pytestmark = pytest.mark.slow(minutes=2)
-OPEN = """
-import sys
-from pathlib import Path
-from proofline.tracking.mlflow_run import open_experiment, quiet_mlflow
-quiet_mlflow()
-open_experiment(sys.argv[1], Path(sys.argv[2]))
-"""
 
 
-def open_store(folder: Path, uri: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", OPEN, uri, str(folder / "mlartifacts")], env=clean_environment(), text=True,
-        stderr=subprocess.PIPE,
-    )  # fmt: skip
+def open_store(folder: Path, uri: str, said: Path) -> BaseProcess:
+    """A process that opens it, and writes what it has to say to a file."""
+    given = (uri, folder / "mlartifacts")
+    return forked.fork(open_experiment, *given, folder=said.parent, variables=clean_environment(), out=said, err=said)
 
 
 @pytest.mark.parametrize("processes", [2, 8])
-def test_processes_that_make_the_database_at_once_all_have_it(tmp_path: Path, processes: int) -> None:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    opening = [open_store(tmp_path, uri) for _ in range(processes)]
-    said = [process.communicate(timeout=START_SECONDS)[1] for process in opening]
-    assert [process.returncode for process in opening] == [0] * processes, said
-    assert said == [""] * processes
+def test_processes_that_make_the_database_at_once_all_have_it(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, processes: int
+) -> None:
+    uri, said = f"sqlite:///{tmp_path}/mlflow.db", tmp_path_factory.mktemp("said") / "words"
+    opening = [open_store(tmp_path, uri, said) for _ in range(processes)]
+    for process in opening:
+        process.join(START_SECONDS)
+    assert [process.exitcode for process in opening] == [0] * processes, said.read_text()
+    assert said.read_text() == ""
     assert stored_runs(uri) == []
 
 
@@ -56,18 +52,22 @@ def test_stages_that_begin_at_once_are_all_recorded(tmp_path: Path) -> None:
     assert sorted(run.data.metrics["loss"] for run in runs) == [0.0, 1.0, 2.0]
 
 
-def test_a_maker_that_is_killed_leaves_nothing_that_keeps_the_next_from_it(tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    maker = open_store(tmp_path, uri)
+def test_a_maker_that_is_killed_leaves_nothing_that_keeps_the_next_from_it(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    uri, said = f"sqlite:///{tmp_path}/mlflow.db", tmp_path_factory.mktemp("said") / "words"
+    maker = open_store(tmp_path, uri, said)
     partial, deadline = tmp_path / "mlflow.db.partial", time.monotonic() + START_SECONDS
     while not partial.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     maker.kill()
-    maker.communicate()
+    maker.join()
     assert partial.exists()
     assert not (tmp_path / "mlflow.db").exists()
     (tmp_path / "mlflow.db").touch()  # as an interrupted `sqlite3` leaves it
-    assert open_store(tmp_path, uri).wait(START_SECONDS) == 0
+    second = open_store(tmp_path, uri, said)
+    second.join(START_SECONDS)
+    assert second.exitcode == 0, said.read_text()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["mlflow.db", "mlflow.db.lock"]
     assert stored_runs(uri) == []
 
@@ -105,8 +105,8 @@ def test_a_folder_that_the_address_of_a_database_cannot_say_is_refused_at_once(
     with pytest.raises(TrackingError, match=remedy), track("train_sft", sections={}, environment=environment):
         computed = True
     assert not computed
-    for command in (["proofline", "runs"], ["proofline", "ui"]):
-        done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, timeout=START_SECONDS)
+    for command in ("runs", "ui"):
+        done = forked.command([command], root, clean_environment())
         assert done.returncode == 1
         assert "Rename the folder" in done.stderr
         assert "Traceback" not in done.stderr
@@ -114,6 +114,7 @@ def test_a_folder_that_the_address_of_a_database_cannot_say_is_refused_at_once(
 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
+    (elsewhere / "mlflow.db").write_bytes(empty_database())
     uri = f"sqlite:///{elsewhere}/mlflow.db"
     status, errors = Stage(root, uri, "Path('notes').write_text('x')\nrun.log_artifact('notes')").end()
     assert (status, errors) == (0, ""), "the remedy works"

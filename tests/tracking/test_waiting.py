@@ -13,6 +13,8 @@ import pytest
 from live_repository import Repository, clean_environment, stored_runs
 from live_server import START_SECONDS, Server, Stage
 
+from proofline.tracking.waiting import kept_runs
+
 pytestmark = pytest.mark.slow(minutes=3)
 
 
@@ -31,8 +33,13 @@ def leave_runs(folder: Path, server: Server, names: Sequence[str] = ("train_dpo"
     for stage in stages:
         stage.wait_for_pause()
     server.kill()
-    for stage in stages:  # one after the other: they are listed as they ended
+    deadline = time.monotonic() + START_SECONDS
+    for stage, name in zip(stages, names, strict=True):  # one after the other: they are listed as they ended
         stage.resume()
+        while name not in {run.name for run in kept_runs(folder / ".tracking") if run.finished}:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    for stage in stages:
         status, errors = stage.end()
         assert status == 0
         assert "kept in" in errors

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from training_rows import Stopped, Stops, train_all
+from training_rows import Stopped, Stops, difference, train_all, train_sharded
 
 from proofline.config import Environment
 from proofline.launch import launch
@@ -25,35 +25,27 @@ TRAININGS = ("sft", "dpo", "genrm", "solutions")
 Trained = Callable[..., Path]
 
 
-def settings(processes: int, zero_stage: int = 0, restarts: int = 0) -> Environment:
+def settings(processes: int, restarts: int = 0) -> Environment:
     launcher = "local" if processes == 1 else "accelerate"
-    return Environment(launcher=launcher, processes=processes, zero_stage=zero_stage, restarts=restarts, threads=1)
+    return Environment(launcher=launcher, processes=processes, restarts=restarts, threads=1)
 
 
 @pytest.fixture(scope="module")
 def trained(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """All trainings with so many processes and a ZeRO stage, in fp32; each combination once."""
-    done: dict[tuple[int, int], Path] = {}
+    """All trainings with so many processes, two of them under every ZeRO stage, in fp32; each once."""
+    done: dict[int, Path] = {}
 
     def train(processes: int, zero_stage: int = 0) -> Path:
-        if (processes, zero_stage) not in done:
-            out_dir = tmp_path_factory.mktemp(f"trained-{processes}-{zero_stage}")
-            execution = Execution(threads=1, micro_batch=2, zero_stage=zero_stage)
-            function = partial(train_all, TRAININGS, tiny_policy, out_dir, execution, precision="fp32")
-            launch(function, NullRun(), settings(processes, zero_stage))
-            done[processes, zero_stage] = out_dir
-        return done[processes, zero_stage]
+        if processes not in done:
+            out_dir = tmp_path_factory.mktemp(f"trained-{processes}")
+            stages = (0, 1, 2, 3) if processes == 2 else (0,)
+            execution = Execution(threads=1, micro_batch=2)
+            function = partial(train_sharded, TRAININGS, tiny_policy, out_dir, execution, stages, precision="fp32")
+            launch(function, NullRun(), settings(processes))
+            done[processes] = out_dir
+        return done[processes] / str(zero_stage)
 
     return train
-
-
-def difference(one: Path, other: Path, start: Path) -> float:
-    """How far two trained weights are apart, as a share of how far training has moved them."""
-    a, b, origin = (load_file(folder / "model.safetensors") for folder in (one, other, start))
-    assert set(a) == set(b)
-    apart = sum(float((a[name] - b[name]).double().square().sum()) for name in a)
-    moved = sum(float((a[name] - origin[name]).double().square().sum()) for name in a)
-    return (apart / moved) ** 0.5
 
 
 @pytest.mark.parametrize("processes", [2, 4])
@@ -94,18 +86,22 @@ def test_what_is_exported_is_whole_and_tied_and_loads_by_itself(trained: Trained
         assert all(torch.isfinite(tensor).all() for tensor in load_file(folder / "model.safetensors").values())
 
 
-@pytest.mark.parametrize("zero_stage", [0, 3])
 def test_killed_it_starts_again_by_itself_and_ends_with_the_same_weights(
-    zero_stage: int, trained: Trained, tiny_policy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    undisturbed = trained(2, zero_stage)
+    trained: Trained, tiny_policy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A training without ZeRO, and then one that shards all: each is killed once. Nothing is compiled for it."""
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path / "compiled"))
     checkpoints = tmp_path / "checkpoints"
-    execution = Execution(threads=1, micro_batch=2, zero_stage=zero_stage, checkpoints=checkpoints, save_steps=2)
-    killed = partial(train_all, ["sft"], tiny_policy, tmp_path / "killed", execution, kill_once_at=3)
-    launch(killed, NullRun(), settings(2, zero_stage, restarts=1))
-    assert "ended with signal 9; starting again" in capfd.readouterr().err
-    assert weights_hash(tmp_path / "killed/sft") == weights_hash(undisturbed / "sft")
+    execution = Execution(threads=1, micro_batch=2, checkpoints=checkpoints, save_steps=2)
+    killed = partial(train_sharded, ["sft"], tiny_policy, tmp_path / "killed", execution, (0, 3), kill_once_at=3)
+    launch(killed, NullRun(), settings(2, restarts=2))
+    assert capfd.readouterr().err.count("ended with signal 9; starting again") == 2
+    for zero_stage in (0, 3):
+        again, undisturbed = tmp_path / f"killed/{zero_stage}/sft", trained(2, zero_stage) / "sft"
+        assert weights_hash(again) == weights_hash(undisturbed), zero_stage
     assert not list(checkpoints.glob("*/*"))
+    assert not (tmp_path / "compiled").exists()
 
 
 def test_what_any_of_several_processes_wrote_is_vouched_for(
@@ -116,10 +112,10 @@ def test_what_any_of_several_processes_wrote_is_vouched_for(
     execution = Execution(threads=1, micro_batch=2, zero_stage=2, checkpoints=checkpoints, save_steps=1)
     train = partial(train_all, ["sft"], tiny_policy, tmp_path / "resumed", execution)
     with pytest.raises(Stopped):
-        launch(train, Stops(), settings(2, zero_stage=2))
+        launch(train, Stops(), settings(2))
     (newest,) = checkpoints.glob("*/*/checkpoint-3")
     (damaged,) = newest.glob("*/*rank_1_mp_rank_00_optim_states.pt")
     damaged.unlink()
-    launch(train, NullRun(), settings(2, zero_stage=2))
+    launch(train, NullRun(), settings(2))
     assert f"{damaged.relative_to(newest)} missing" in capfd.readouterr().err
     assert weights_hash(tmp_path / "resumed/sft") == weights_hash(trained(2, zero_stage=2) / "sft")

@@ -118,15 +118,19 @@ def test_a_killed_stage_goes_on_in_a_run_that_has_all_of_it(
     assert trained.points(second, "loss") == list(range(1, 7))
 
 
-@pytest.mark.parametrize("save_steps", [4, 3, 0], ids=["after a checkpoint", "between logs", "without checkpoints"])
+@pytest.mark.parametrize(
+    ("kill_at", "save_steps", "resumed_from"),
+    [("6,7", 4, "4"), ("7", 3, "6"), ("6", 0, None)],
+    ids=["after a checkpoint", "between logs", "without checkpoints"],
+)
 def test_processes_started_again_by_the_launcher_write_one_run(
-    save_steps: int, tiny_policy: Path, tmp_path: Path, undisturbed: Any
+    kill_at: str, save_steps: int, resumed_from: str | None, tiny_policy: Path, tmp_path: Path, undisturbed: Any
 ) -> None:
     trained = Trained(tmp_path / "launched", tiny_policy)
     launched = {"PROOFLINE_LAUNCHER": "accelerate", "PROOFLINE_PROCESSES": "1", "PROOFLINE_RESTARTS": "2"}
-    assert trained.run("6,7", save_steps, **launched) == 0
+    assert trained.run(kill_at, save_steps, **launched) == 0
     (run,) = trained.runs()
     assert_like(trained, undisturbed)
-    assert run.data.tags["proofline.restarts"] == "2"
-    assert run.data.tags.get("proofline.resumed_from") == {4: "4", 3: "6", 0: None}[save_steps]
+    assert run.data.tags["proofline.restarts"] == str(len(kill_at.split(",")))
+    assert run.data.tags.get("proofline.resumed_from") == resumed_from
     assert "proofline.continues" not in run.data.tags

@@ -6,8 +6,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from proofline.config.collector import collect_seldom
 from proofline.config.schema import Dpo, Genrm, Prompts, Sft
@@ -140,6 +142,36 @@ def train_all(
         run = Recorded(kill_once_at, killed)
     for name in names:
         training(name, policy_dir, **changes)(0, out_dir / name, run, execution=execution)
+
+
+def train_sharded(
+    names: Sequence[str],
+    policy_dir: Path,
+    out_dir: Path,
+    execution: Execution,
+    zero_stages: Sequence[int],
+    run: Run,
+    **changes: Any,
+) -> None:
+    """`train_all` under one ZeRO stage after the other, into `out_dir/<stage>`, in processes that import once.
+
+    What an earlier start has made is not made again, so that `kill_once_at` kills once under each stage.
+    """
+    for stage in zero_stages:
+        if not (out_dir / str(stage) / names[-1]).exists():
+            under = replace(execution, zero_stage=stage)
+            train_all(names, policy_dir, out_dir / str(stage), under, run, **changes)
+
+
+def difference(one: Path, other: Path, start: Path) -> float:
+    """How far two trained weights are apart, as a share of how far training has moved them."""
+    from safetensors.torch import load_file
+
+    a, b, origin = (load_file(folder / "model.safetensors") for folder in (one, other, start))
+    assert set(a) == set(b) == set(origin)
+    apart = sum(float((a[name] - b[name]).double().square().sum()) for name in a)
+    moved = sum(float((a[name] - origin[name]).double().square().sum()) for name in a)
+    return (apart / moved) ** 0.5
 
 
 if __name__ == "__main__":

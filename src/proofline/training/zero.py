@@ -14,6 +14,7 @@ from proofline.config.schema import Training
 
 def zero_arguments(stage: int, section: Training) -> dict[str, Any]:
     """Trainer arguments of a recipe's precision under a ZeRO stage."""
+    compile_nothing()
     config: dict[str, Any] = {
         "zero_optimization": {"stage": stage, "stage3_gather_16bit_weights_on_model_save": True},
         "torch_autocast": {
@@ -29,3 +30,14 @@ def zero_arguments(stage: int, section: Training) -> dict[str, Any]:
         "gradient_clipping": "auto",
     }
     return {"deepspeed": config, "bf16": False, "fp16": False}
+
+
+def compile_nothing() -> None:
+    """Let DeepSpeed (0.19) believe that no kernel of its own can be compiled here, when it asks that as it connects.
+
+    Without GPUs it would then compile one that only its inference calls: with a C++ compiler, for 70 s on both cores,
+    wherever that has not been done yet. Killed in the middle it leaves a lock that every later training waits for.
+    """
+    import deepspeed.ops
+
+    deepspeed.ops.__compatible_ops__ = {}
