@@ -160,22 +160,27 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def asked(problems: Sequence[Problem], prompts: Prompts) -> list[dict[str, str]]:
+    """The harness's documents: what the user says, and the reference."""
+    said = [solution_messages(problem.question, prompts)[0]["content"] for problem in problems]
+    return [
+        {"id": problem.id, "prompt": prompt, "answer": problem.answer}
+        for problem, prompt in zip(problems, said, strict=True)
+    ]
+
+
 def main() -> None:
     options, environment, inherited = arguments(), load_environment(), dict(os.environ)
-    settle(environment)  # for this process: the harness gets the environment as it was
+    settle(environment)  # for this process; the harness gets the variables as they were
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # on a card Proofline decodes in bf16
     problems = read_problems(options.problems, options.limit)
     prompts = Prompts(solution=options.prompt, verification=load_params().prompts.verification)
     decoding = Decoding(temperature=0.0, top_p=1.0, max_new_tokens=options.max_new_tokens)
-    asked = [solution_messages(problem.question, prompts)[0]["content"] for problem in problems]
-    documents = [
-        {"id": problem.id, "prompt": prompt, "answer": problem.answer}
-        for problem, prompt in zip(problems, asked, strict=True)
-    ]
     versions, _ = about(options.harness)
     ours = answer(options.model, problems, prompts, decoding, environment.sampling_rows)
 
     def run(settings: Settings) -> tuple[Answered, list[Both]]:
-        answered = ask(options.harness, options.model, documents, settings, inherited)
+        answered = ask(options.harness, options.model, asked(problems, prompts), settings, inherited)
         return answered, beside(problems, ours, answered, environment.grader_workers)
 
     settings = Settings(decoding.max_new_tokens, tuple(ours.decode([one]) for one in ours.ends))
