@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
 
-from proofline.storage.remote import ReadError, _guard_gcsfs, _reading
+from proofline.storage.remote import ReadError, guard_gcsfs, _reading
 from proofline.storage.space import room_for
 
 WEIGHTS = "*.safetensors"
@@ -34,7 +34,7 @@ def model_files(folder: str) -> list[str]:
     else:
         import fsspec
 
-        _guard_gcsfs()
+        guard_gcsfs()
         with _reading(folder):
             filesystem, root = fsspec.url_to_fs(folder)
             names = [Path(one["name"]).name for one in filesystem.ls(root, detail=True) if one["type"] == "file"]
@@ -90,7 +90,7 @@ def _shared(source: Path, target: Path) -> bool:
 def _download(url: str, target: Path) -> None:
     import fsspec
 
-    _guard_gcsfs()
+    guard_gcsfs()
     with _reading(url):
         filesystem, key = fsspec.url_to_fs(url)
         filesystem.get_file(key, str(target))
