@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
 
-from proofline.storage.remote import ReadError, guard_gcsfs, _reading
+from proofline.storage.remote import ReadError, _reading, guard_gcsfs
 from proofline.storage.space import room_for
 
 WEIGHTS = "*.safetensors"
