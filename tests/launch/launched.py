@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from training_rows import Recorded, training
+from training_rows import Recorded, training, until_kept
 
 from proofline.grading import grade_all
 from proofline.records import Grade, Problem, Solution
@@ -59,16 +59,17 @@ def grade_shard(problems: dict[str, Problem], solutions: Sequence[Solution]) -> 
 class NodeLost(Recorded):
     """At a step of rank 0 the raylet above it is killed, and with it everything that ran on its node."""
 
-    def __init__(self, step: int, trace: Path) -> None:
-        super().__init__()
+    def __init__(self, step: int, trace: Path, execution: Execution) -> None:
+        super().__init__(execution=execution)
         self.step, self.lost = step, trace
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         if step == self.step and not self.lost.exists():
+            until_kept(self.execution, step)
             self.lost.touch()
             os.kill(os.getppid(), signal.SIGKILL)
             time.sleep(60)
 
 
 def train_and_lose_the_node(policy_dir: Path, out_dir: Path, execution: Execution, trace: Path, run: Run) -> None:
-    training("sft", policy_dir)(0, out_dir, NodeLost(3, trace), execution=execution)
+    training("sft", policy_dir)(0, out_dir, NodeLost(3, trace, execution), execution=execution)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from proofline.data.synthetic import generate_problems
 from proofline.records import Decoding, Demonstration, Grade, Origin, PreferencePair, VerificationTrace
 from proofline.tracking import Run
 from proofline.training.dpo import train_dpo
-from proofline.training.execution import Execution
+from proofline.training.execution import AS_IT_COMES, Execution
 from proofline.training.genrm import train_genrm
 from proofline.training.sft import train_sft
 
@@ -32,20 +33,33 @@ GENRM = Genrm.model_validate(COMMON | {"solution_weight": 0.25})
 Train = Callable[..., dict[str, float]]
 
 
+def until_kept(execution: Execution, step: int) -> None:
+    """Wait for the last checkpoint of a training that is at this step: it is written while the steps go on."""
+    if execution.checkpoints is None or execution.save_steps is None:
+        return
+    last = (step - 1) // execution.save_steps * execution.save_steps
+    while last and not list(execution.checkpoints.glob(f"*/*/step-{last:08d}/manifest.json")):
+        time.sleep(0.01)
+
+
 class Recorded:
     """A run that keeps what it is told, and can end its process at a step, as a power cut does."""
 
-    def __init__(self, kill_at: int | None = None, trace: Path | None = None) -> None:
+    def __init__(
+        self, kill_at: int | None = None, trace: Path | None = None, execution: Execution = AS_IT_COMES
+    ) -> None:
         self.curves: list[tuple[int | None, dict[str, float]]] = []
         self.tags: dict[str, str] = {}
         self.kill_at = kill_at
         self.trace = trace
+        self.execution = execution
 
     def id(self) -> None: ...
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self.curves.append((step, dict(metrics)))
         if step is not None and step == self.kill_at:
+            until_kept(self.execution, step)
             if self.trace:
                 self.trace.parent.mkdir(parents=True, exist_ok=True)
                 self.trace.touch()
@@ -137,7 +151,7 @@ def train_all(
     """  # fmt: skip
     killed = out_dir / "killed"
     if kill_once_at and not killed.exists():
-        run = Recorded(kill_once_at, killed)
+        run = Recorded(kill_once_at, killed, execution)
     for name in names:
         training(name, policy_dir, **changes)(0, out_dir / name, run, execution=execution)
 
@@ -149,4 +163,5 @@ if __name__ == "__main__":
         threads=1, micro_batch=int(micro_batch), save_steps=2, checkpoints=Path(checkpoints) if checkpoints else None
     )
     for name in names.split(","):
-        training(name, Path(policy_dir))(0, Path(out_dir) / name, Recorded(int(kill_at)), execution=execution)
+        run = Recorded(int(kill_at), execution=execution)
+        training(name, Path(policy_dir))(0, Path(out_dir) / name, run, execution=execution)

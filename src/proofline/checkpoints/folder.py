@@ -29,6 +29,9 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def below(self, name: str) -> Folder:
+        return Folder(self.path(name))
+
     def describe(self, name: str = "") -> str:
         return str(self.root / name)
 
@@ -89,6 +92,11 @@ class Folder:
                 path = Path(folder) / name
                 found[path.relative_to(self.root).as_posix()] = path.lstat().st_size
         return found
+
+    def local(self, names: Iterable[str], scratch: Path) -> Path:
+        for name in names:
+            self.size(name)
+        return self.root
 
     def remove(self, names: Iterable[str]) -> None:
         """Of a link, the link; folders that are empty then go too. Names are those that `names` gave."""

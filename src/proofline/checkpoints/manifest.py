@@ -59,6 +59,15 @@ class Manifest(BaseModel):
     objects: dict[ObjectName, Part]
 
     @property
+    def shares(self) -> list[str]:
+        """The folders of its processes, in their order. Raises DamageError where one has none, or another's."""
+        found = sorted({name.partition("/")[0] for name in self.objects})
+        attempt = found[0].partition("-")[0] if found else ""
+        if len(found) != self.processes or found[-1] != f"{attempt}-{self.processes - 1:05d}":
+            raise DamageError(f"it names shares of {len(found)} processes, and {self.processes} wrote it")
+        return found
+
+    @property
     def num_bytes(self) -> int:
         return sum(part.num_bytes for part in self.objects.values())
 

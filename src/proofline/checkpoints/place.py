@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import google_crc32c
@@ -21,6 +22,10 @@ PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 class CheckpointError(ValueError):
     """A checkpoint, or the place that should keep it, that cannot be used as it is."""
+
+
+class PlaceError(ValueError):
+    """The place did not answer, or refused: what lies there is neither whole nor damaged by that."""
 
 
 class TakenError(CheckpointError):
@@ -39,6 +44,9 @@ class Found:
 class Place(Protocol):
     """Objects by name, below one root."""
 
+    def below(self, name: str) -> Place:
+        """The objects whose names begin with `name/`, as a place of their own."""
+
     def describe(self, name: str = "") -> str:
         """Where an object lies, for messages."""
 
@@ -56,6 +64,9 @@ class Place(Protocol):
 
     def names(self) -> dict[str, int]:
         """Every object and its size in bytes."""
+
+    def local(self, names: Iterable[str], scratch: Path) -> Path:
+        """A folder of this machine that has these objects as files: `scratch`, where they lie elsewhere."""
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove objects, in this order; one that is gone already is no error."""

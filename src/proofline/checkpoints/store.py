@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from proofline.checkpoints.folder import Folder
 from proofline.checkpoints.manifest import MANIFEST, DamageError, Manifest, parse_manifest, seal, unseal
-from proofline.checkpoints.place import CheckpointError, Place, TakenError, checksum
+from proofline.checkpoints.place import CheckpointError, Found, Place, TakenError, checksum
 
 STEP = re.compile(r"step-(\d{8,12})")
+
+LOCK = "lock"
+"""Beside the checkpoints on this machine: held by the training that they belong to."""
 
 
 def step_folder(step: int) -> str:
@@ -29,6 +34,11 @@ class Keep:
     """The newest so many."""
     every: int | None = None
     """And those whose steps are a multiple of this."""
+
+
+def chosen(steps: Sequence[int], keep: Keep) -> set[int]:
+    """Those of some steps, newest first, that are to be kept: never none."""
+    return set(steps[: keep.last]) | {step for step in steps if keep.every and step % keep.every == 0}
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,7 @@ class Store:
         """What keeps a checkpoint from being used; None: it is what was written, to the byte."""
         try:
             manifest = self.manifest(step)
+            assert manifest.shares
             for name, part in manifest.objects.items():
                 whole = f"{step_folder(step)}/{name}"
                 size = self.place.size(whole)
@@ -75,10 +86,21 @@ class Store:
             return str(error)
         return None
 
+    def fetch(self, step: int, scratch: Path) -> list[Path]:
+        """The shares of a whole checkpoint as folders of this machine, in the order of the processes that wrote it."""
+        manifest = self.manifest(step)
+        root = self.place.local([f"{step_folder(step)}/{name}" for name in manifest.objects], scratch)
+        here = Folder(root / step_folder(step))
+        for name, part in manifest.objects.items():
+            if checksum(here.read(name)) != Found(part.num_bytes, part.crc32c):
+                raise DamageError(f"{here.describe(name)} changed while it was read; start again")
+        return [here.root / share for share in manifest.shares]
+
     def last_whole(self) -> int | None:
         """The undamaged checkpoint of the most steps; says on stderr why those with more are not used."""
         for step in self.steps():
-            fault = self.fault(step)
+            # Twice: a stream that broke on its way is no damage.
+            fault = self.fault(step) and self.fault(step)
             if fault is None:
                 return step
             where = self.place.describe(step_folder(step))
@@ -101,6 +123,10 @@ class Store:
                 f"{self.place.describe(name)} stays as that one wrote it. Let one of the two go on"
             ) from None
 
+    def num_bytes(self, step: int) -> int:
+        """Of all that lies in a checkpoint's folder."""
+        return sum(size for name, size in self.place.names().items() if name.startswith(step_folder(step) + "/"))
+
     def remove(self, step: int) -> None:
         """A checkpoint, whole or not; at no moment is there a manifest whose objects are gone."""
         folder = step_folder(step)
@@ -113,7 +139,7 @@ class Store:
         Nothing goes unless one that stays is whole: the caller has just written one, or has verified it.
         """
         committed = self.committed()
-        stays = set(committed[: keep.last]) | {step for step in committed if keep.every and step % keep.every == 0}
+        stays = chosen(committed, keep)
         goes = [step for step in committed if step not in stays]
         for step in goes:
             self.remove(step)
@@ -133,6 +159,11 @@ class Store:
                 continue
             if attempt is None or f"/{attempt}-" not in name:
                 yield name
+
+    def clear(self) -> None:
+        """Remove all there is of this training."""
+        for step in self.steps():
+            self.remove(step)
 
     def collect(self, attempt: str | None = None) -> None:
         """Remove the leftovers, but for those of a running attempt."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from proofline.checkpoints.manifest import Manifest, Part, seal, unseal
-from proofline.checkpoints.place import CheckpointError, Chunks
+from proofline.checkpoints.place import CheckpointError, Chunks, PlaceError
 from proofline.checkpoints.store import Keep, Store, step_folder
 
 RECEIPT = "receipt.json"
@@ -50,6 +50,11 @@ class Writer:
     _stop: threading.Event = field(default_factory=threading.Event)
 
     @property
+    def share(self) -> str:
+        """The folder of what this process writes, in that of the step."""
+        return f"{self.attempt}-{self.rank:05d}"
+
+    @property
     def is_writing(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
@@ -81,7 +86,7 @@ class Writer:
 
     def _write(self, step: int, objects: Mapping[str, Callable[[], Chunks]]) -> None:
         began = time.perf_counter()
-        place, share = self.store.place, f"{self.attempt}-{self.rank:05d}"
+        place, share = self.store.place, self.share
         parts = {}
         for name, content in objects.items():
             found = place.put(f"{step_folder(step)}/{share}/{name}", self._until_stopped(content()))
@@ -120,7 +125,7 @@ class Writer:
                 if self._stop.wait(POLL_SECONDS):
                     raise StoppedError from None
                 if time.perf_counter() > deadline:
-                    raise CheckpointError(
+                    raise PlaceError(
                         f"process {rank} of {self.processes} has not written its share of step {step}: {name} is not "
                         f"in {self.store.place.describe()}. Do all processes see that place?"
                     ) from None

@@ -21,7 +21,7 @@ def read_lines(path: str) -> Iterator[str]:
     """Yield the lines of a file of UTF-8 text; one whose name ends in `.gz` is unpacked. Raises ReadError."""
     import fsspec
 
-    _guard_gcsfs()
+    guard_gcsfs()
     compression = "gzip" if path.endswith(".gz") else None
     with _reading(path), fsspec.open(path, "rt", encoding="utf-8", compression=compression) as text:
         yield from text
@@ -31,7 +31,7 @@ def exists(path: str) -> bool:
     """Is there such a file? Raises ReadError where that cannot be found out."""
     import fsspec
 
-    _guard_gcsfs()
+    guard_gcsfs()
     with _reading(path):
         filesystem, key = fsspec.url_to_fs(path)
         try:
@@ -70,7 +70,7 @@ def _reading(path: str) -> Iterator[None]:
         raise ReadError(f"{path} cannot be read: {cause}. {remedy}") from error
 
 
-def _guard_gcsfs() -> None:
+def guard_gcsfs() -> None:
     """Before gcsfs is imported: else it asks each bucket's type over gRPC, which stalls 40 s where none answers.
 
     DVC's own process has the same from `proofline.pth`. What gcsfs logs as a traceback it raises as well.
