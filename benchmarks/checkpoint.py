@@ -1,4 +1,4 @@
-"""How long a training's steps stand still for a checkpoint: ours, written beside them, and two that are written in them.
+"""How long the steps stand still for a checkpoint: ours, written beside them, and two that are written in them.
 
     python benchmarks/checkpoint.py [--saves 5] [--threads 2] [--widths 256 768]
 
@@ -21,14 +21,14 @@ from typing import Any
 from report import table, write_result
 
 from proofline.checkpoints.cadence import SHARE
-from proofline.config import load_environment
-from proofline.config.profiles import PROFILES, load_profile
+from proofline.config import load_environment, load_params
 from proofline.data.demonstrations import write_demonstrations
 from proofline.data.synthetic import generate_problems
 from proofline.launch.instructions import settle
 from proofline.storage.space import size_bytes, spelled
 from proofline.tracking import NullRun
 
+RECIPE = Path(__file__).parents[1] / "profiles/embedded.yaml"
 EVERY = 5
 KINDS = ("beside", "in the loop", "trainer")
 
@@ -76,7 +76,7 @@ def measure(policy: Path, saves: int, threads: int, work: Path) -> dict[str, Any
         ends.append(time.perf_counter())
 
     Saving.save = save  # type: ignore[method-assign]
-    profile = load_profile("embedded")
+    profile = load_params(RECIPE)
     rows = (saves + 1) * EVERY * profile.sft.batch_size
     problems = list(generate_problems("train", rows, seed=0))
     section = profile.sft.model_copy(update={"epochs": 1.0, "precision": "fp32"})
@@ -118,8 +118,7 @@ def main() -> None:
             f"{found['busy_seconds']:.2f} s", f"{interval:.0f} s",
         ])  # fmt: skip
     print(table(["parameters", "checkpoint", *KINDS, "core", "interval"], rows))
-    settings = {name: value for name, value in vars(options).items()}
-    print(write_result("checkpoint", settings, ["torch", "transformers", "safetensors"], measured=measured))
+    print(write_result("checkpoint", vars(options), ["torch", "transformers", "safetensors"], measured=measured))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What happens to checkpoints, many times at random: fault, runs, checkpoints lost, damage not seen. Zeros, or it fails.
+"""What happens to checkpoints, many times at random: the runs, the lost, the undetected. Zeros, or it fails.
 
     python benchmarks/faults.py [--runs 200] [--seed 0]
 

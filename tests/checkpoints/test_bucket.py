@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,11 @@ from proofline.checkpoints.bucket import Bucket
 from proofline.checkpoints.place import PlaceError, TakenError
 from proofline.checkpoints.store import Keep, Store, step_folder
 from proofline.checkpoints.trainings import find_trainings
+from proofline.storage.weights import weights_hash
+from proofline.training.execution import Execution
+
+sys.path.append(str(Path(__file__).parents[1] / "training"))
+from training_rows import Recorded, Stopped, Stops, training
 
 gcs = pytest.importorskip("gcs", reason="the bucket for tests")
 
@@ -66,7 +73,7 @@ def test_a_request_that_fails_once_is_repeated(kind: str, store: Store, server: 
 def test_an_upload_that_arrives_otherwise_is_not_committed(kind: str, store: Store, server: object) -> None:
     save(a_writer(store), 1)
     server.faults.append(gcs.Fault(kind, "POST /upload/", skip=1))
-    with pytest.raises(PlaceError, match=r"optimizer.safetensors (arrived with|cannot be reached)"):
+    with pytest.raises(PlaceError, match=r"safetensors arrived with .* were sent"):
         save(a_writer(store), 2)
     assert store.last_whole() == 1
 
@@ -79,6 +86,24 @@ def test_a_stream_that_breaks_once_is_no_damage_and_bytes_that_changed_are(store
     assert store.last_whole() == 2
     store.place.put(name, [content(2)["optimizer.safetensors"][:-1] + b"x"])
     assert store.last_whole() == 1
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_from_a_bucket(server: object, tiny_policy: Path, tmp_path: Path) -> None:
+    """The folder of this machine has its lock, and none of its objects."""
+    four_rows = Execution(threads=1, micro_batch=4)
+    kept = replace(four_rows, checkpoints=tmp_path / "checkpoints", bucket="gs://shelf/kept", save_steps=1)
+    with pytest.raises(Stopped):
+        training("sft", tiny_policy)(0, tmp_path / "sft", Stops(), execution=kept)
+    (store,) = find_trainings(Bucket("gs://shelf/kept"), "train_sft")
+    assert store.committed() == [3, 2]
+    assert not list((tmp_path / "checkpoints").rglob("step-*"))
+    run = Recorded()
+    training("sft", tiny_policy)(0, tmp_path / "sft", run, execution=kept)
+    assert run.tags["proofline.resumed_from"] == "3"
+    training("sft", tiny_policy)(0, tmp_path / "undisturbed", Recorded(), execution=four_rows)
+    assert weights_hash(tmp_path / "sft") == weights_hash(tmp_path / "undisturbed")
+    assert not Bucket("gs://shelf/kept").names()
 
 
 def test_a_bucket_that_is_not_there_is_said(server: object) -> None:

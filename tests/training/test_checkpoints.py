@@ -125,3 +125,18 @@ def test_resumed_between_two_points_of_the_curve_nothing_differs(
     assert curves[0] == curves[1]
     assert [step for step, _ in curves[0]] == [5, 10]
     assert weights_hash(tmp_path / "out-1") == weights_hash(tmp_path / "out-2")
+
+
+@pytest.mark.slow
+def test_sigterm_keeps_the_step_that_it_comes_in(tiny_policy: Path, tmp_path: Path) -> None:
+    """With no checkpoint due before: a machine that is taken away loses nothing."""
+    undisturbed = Recorded()
+    training("sft", tiny_policy)(0, tmp_path / "undisturbed", undisturbed, execution=FOUR_ROWS)
+    checkpoints = tmp_path / "checkpoints"
+    assert in_processes(1, "sft", tiny_policy, tmp_path, 4, checkpoints, -2) == -signal.SIGTERM
+    (saved,) = checkpoints.glob("*/*/step-*/manifest.json")
+    assert saved.parent.name == "step-00000003"
+    run = Recorded()
+    training("sft", tiny_policy)(0, tmp_path / "sft", run, execution=replace(FOUR_ROWS, checkpoints=checkpoints))
+    assert run.tags["proofline.resumed_from"] == "3"
+    assert weights_hash(tmp_path / "sft") == weights_hash(tmp_path / "undisturbed")

@@ -43,7 +43,10 @@ def until_kept(execution: Execution, step: int) -> None:
 
 
 class Recorded:
-    """A run that keeps what it is told, and can end its process at a step, as a power cut does."""
+    """A run that keeps what it is told, and can end its process at a step, as a power cut does.
+
+    At minus a step, as somebody does who asks for it: SIGTERM.
+    """
 
     def __init__(
         self, kill_at: int | None = None, trace: Path | None = None, execution: Execution = AS_IT_COMES
@@ -64,6 +67,8 @@ class Recorded:
                 self.trace.parent.mkdir(parents=True, exist_ok=True)
                 self.trace.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        if step is not None and self.kill_at is not None and step == -self.kill_at:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def log_params(self, params: Mapping[str, object]) -> None: ...
 
@@ -160,8 +165,9 @@ if __name__ == "__main__":
     collect_seldom()
     names, policy_dir, out_dir, micro_batch, checkpoints, kill_at = sys.argv[1:]
     execution = Execution(
-        threads=1, micro_batch=int(micro_batch), save_steps=2, checkpoints=Path(checkpoints) if checkpoints else None
-    )
+        threads=1, micro_batch=int(micro_batch), save_steps=2 if int(kill_at) >= 0 else None,
+        checkpoints=Path(checkpoints) if checkpoints else None,
+    )  # fmt: skip
     for name in names.split(","):
         run = Recorded(int(kill_at), execution=execution)
         training(name, Path(policy_dir))(0, Path(out_dir) / name, run, execution=execution)

@@ -8,8 +8,10 @@ sees half of it. Nothing is followed out of the folder: a symbolic link below th
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from proofline.checkpoints.place import (
@@ -62,11 +64,14 @@ class Folder:
     def create(self, name: str, content: bytes) -> None:
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
         try:
             _write(draft, [content])
             os.link(draft, path)
-            _flush(path.parent)
+            for folder in path.parents:  # those that are new have an entry in the one above
+                _flush(folder)
+                if folder in self.root.parents:
+                    break
         except FileExistsError:
             raise TakenError(f"{path} is there already") from None
         finally:
@@ -90,7 +95,8 @@ class Folder:
             links = [name for name in below if (Path(folder) / name).is_symlink()]
             for name in [*files, *links]:
                 path = Path(folder) / name
-                found[path.relative_to(self.root).as_posix()] = path.lstat().st_size
+                with suppress(FileNotFoundError):  # another process has just removed it
+                    found[path.relative_to(self.root).as_posix()] = path.lstat().st_size
         return found
 
     def local(self, names: Iterable[str], scratch: Path) -> Path:

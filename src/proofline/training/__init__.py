@@ -12,7 +12,7 @@ preference.py   TRL's DPO trainer over rows that are ready
 identity.py     the code and the libraries that train, the policy a training starts from
 checkpoints.py  resumable checkpoints: whose they are
 resuming.py     where a training goes on from, and who keeps its checkpoints
-saving.py       the trainer's doors for a checkpoint
+saving.py       the trainer's doors for a checkpoint; ending.py what a SIGTERM waits for
 snapshot.py     a training's state as objects, and back; layout.py its tensors by name, tensor_files.py their files
 execution.py    settings of this machine
 commands.py     `proofline checkpoints`

@@ -23,13 +23,11 @@ from proofline.checkpoints.store import LOCK, Store
 from proofline.checkpoints.writer import Writer
 from proofline.storage.lock import HeldError, held
 from proofline.training.checkpoints import Checkpoints
-from proofline.training.saving import Saving
+from proofline.training.saving import LAST_WORDS_SECONDS, Saving
 from proofline.training.snapshot import Stored
 
 WAIT_SECONDS = 30.0
 """How long a training waits for one that has its checkpoints: it may be ending."""
-LAST_WORDS_SECONDS = 20.0
-"""How long a training that was stopped waits for the checkpoint that is being written."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,11 @@ from proofline.checkpoints.place import PlaceError
 from proofline.checkpoints.store import step_folder
 from proofline.checkpoints.writer import Writer
 from proofline.storage.space import full_disk
+from proofline.training.ending import Ending
 from proofline.training.snapshot import Snapshot, Stored
+
+LAST_WORDS_SECONDS = 20.0
+"""How long a training that is stopped waits for the checkpoint that is being written."""
 
 
 class Saving(TrainerCallback):
@@ -36,6 +40,7 @@ class Saving(TrainerCallback):
         self._trainer, self._writer, self._cadence, self._stored = trainer, writer, cadence, stored
         self._snapshot = Snapshot()
         self._writing_step = 0
+        self._ending = Ending()
         self.stopped_seconds: list[float] = []
         """How long the steps stood still at each save."""
         self.trainer_folder: str | None = None
@@ -56,7 +61,10 @@ class Saving(TrainerCallback):
             trainer._load_rng_state = lambda _: stored.put_random(trainer.args.process_index)
         # The one door that is no method: DeepSpeed's own files are not there to be loaded.
         with patch.object(transformers.trainer, "deepspeed_load_checkpoint", lambda *_, **__: None):
-            yield
+            try:
+                yield
+            finally:
+                self._ending.unwatch()
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -64,6 +72,13 @@ class Saving(TrainerCallback):
         if self._stored:
             self._stored.put_sums(self._trainer)
         self._cadence.begin(state.global_step)
+        if args.world_size == 1:
+            self._ending.watch()
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._ending.unwatch()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         writer = self._writer
@@ -71,6 +86,15 @@ class Saving(TrainerCallback):
             self._raise(writer.error)
         if self._cadence.is_due(state.global_step, writer.is_writing, writer.seconds, writer.busy_seconds):
             control.should_save = True
+        if self._ending.asked:
+            control.should_save = True
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if self._ending.asked:
+            self._writer.wait(LAST_WORDS_SECONDS)
+            kept = state.global_step in self._writer.store.committed()
+            print(f"checkpoints: stopped, step {state.global_step} is {'' if kept else 'not '}kept", file=sys.stderr)
+            self._ending.unwatch()
 
     def save(self) -> None:
         """Copy the state, and have it written while the steps go on; the one before must be written by then."""
