@@ -21,6 +21,7 @@ from proofline.explain import add_explain_command
 from proofline.registry.commands import add_registry_commands
 from proofline.seeds.commands import add_seeds_commands
 from proofline.storage.commands import add_storage_commands
+from proofline.training.commands import add_checkpoint_commands
 
 if TYPE_CHECKING:
     from proofline.config import Environment, Params
@@ -88,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_registry_commands(commands)
     add_certificate_commands(commands)
+    add_checkpoint_commands(commands)
     add_explain_command(commands)
     add_seeds_commands(commands)
     add_compare_command(commands)

@@ -14,6 +14,7 @@ ALLOWED = {
     "answers": {"records"},
     "config": set(),
     "storage": FOUNDATION,
+    "checkpoints": FOUNDATION | {"storage"},
     "tracking": FOUNDATION | {"storage"},
     "grading": FOUNDATION,
     "evaluation": FOUNDATION,
@@ -21,7 +22,7 @@ ALLOWED = {
     "base": FOUNDATION | {"data", "grading", "storage", "tracking", "sampling"},
     "endpoint": FOUNDATION | {"storage", "tracking"},
     "sampling": FOUNDATION | {"data", "grading", "storage", "tracking", "endpoint"},
-    "training": FOUNDATION | {"data", "grading", "storage", "tracking"},
+    "training": FOUNDATION | {"data", "grading", "storage", "checkpoints", "tracking"},
     "verification": FOUNDATION | {"data", "grading", "storage", "tracking", "endpoint", "sampling"},
     "judging": FOUNDATION | {"data", "storage", "tracking", "endpoint", "evaluation", "sampling", "verification"},
     "serving": FOUNDATION | {"data", "storage", "sampling", "verification"},
@@ -41,7 +42,7 @@ ALLOWED["cli"] = set(ALLOWED) | {"cli"}
 DOORS = {
     "mlflow": {"tracking", "registry"},
     "gcsfs": {"storage"},
-    "fsspec": {"storage"},
+    "fsspec": {"storage", "proofline.checkpoints.bucket"},
     "ray": {"launch"},
     "deepspeed": {"proofline.training.zero"},
     "transformer_engine": {"proofline.training.precision"},
@@ -75,7 +76,9 @@ def test_heavy_libraries_come_in_by_their_door() -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("light", ["answers", "config", "data", "evaluation", "grading", "records", "storage"])
+@pytest.mark.parametrize(
+    "light", ["answers", "checkpoints", "config", "data", "evaluation", "grading", "records", "storage"]
+)
 def test_rooms_without_torch_run_without_torch(light: str) -> None:
     """Importing every module of the room, for real: a library may import torch where no line of ours says so."""
     names = [name for name in modules() if room(name) == light]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from training_rows import Recorded, training
+from training_rows import Recorded, training, until_kept
 
 from proofline.grading import grade_all
 from proofline.records import Grade, Problem, Solution
@@ -59,12 +59,13 @@ def grade_shard(problems: dict[str, Problem], solutions: Sequence[Solution]) -> 
 class NodeLost(Recorded):
     """At a step of rank 0 the raylet above it is killed, once, and with it everything that ran on its node."""
 
-    def __init__(self, step: int, trace: Path) -> None:
-        super().__init__()
+    def __init__(self, step: int, trace: Path, execution: Execution) -> None:
+        super().__init__(execution=execution)
         self.step, self.lost = step, trace
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         if step == self.step and not self.lost.exists():
+            until_kept(self.execution, step)
             self.lost.touch()
             os.kill(os.getppid(), signal.SIGKILL)
             time.sleep(60)
@@ -73,5 +74,5 @@ class NodeLost(Recorded):
 def train_through_losses(policy_dir: Path, out_dir: Path, execution: Execution, run: Run) -> None:
     """At step 3 rank 0 dies; when it comes there again its node does; the third time it is left alone."""
     killed, lost = out_dir / "killed", out_dir / "lost"
-    dying = NodeLost(3, lost) if killed.exists() else Recorded(3, killed)
+    dying = NodeLost(3, lost, execution) if killed.exists() else Recorded(3, killed, execution)
     training("sft", policy_dir)(0, out_dir / "sft", dying, execution=execution)

@@ -93,7 +93,7 @@ def test_a_killed_experiment_goes_on_in_another_copy(copy: Path) -> None:
         before = set(copy.glob("checkpoints/train_sft/*"))
         dvc = subprocess.Popen([*command, "-S", f"seed={seed}"], cwd=copy, env=clean_variables(**settings))
         wait_until(lambda before=before: [
-            marker for marker in copy.glob("checkpoints/train_sft/*/*/complete") if marker.parents[1] not in before
+            marker for marker in copy.glob("checkpoints/train_sft/*/*/manifest.json") if marker.parents[1] not in before
         ])  # fmt: skip
         dvc.send_signal(signal.SIGTERM)
         dvc.wait()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import training_rows
-from training_rows import SFT, Recorded, training
+from training_rows import SFT, Recorded, Stopped, training
 
 from proofline.storage.weights import weights_hash
-from proofline.training.checkpoints import checkpoint_folder, last_complete, mark
+from proofline.training import loop
+from proofline.training.checkpoints import checkpoints_of
 from proofline.training.execution import Execution
 
 FOUR_ROWS = Execution(threads=1, micro_batch=4)
@@ -27,25 +30,14 @@ def in_processes(number: int, *arguments: object) -> int:
     return subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True).returncode
 
 
-def test_a_checkpoint_without_its_marker_does_not_exist(tmp_path: Path) -> None:
-    for steps, complete in ((2, True), (10, True), (12, False)):
-        folder = tmp_path / f"checkpoint-{steps}"
-        folder.mkdir()
-        (folder / "weights").write_bytes(b"weights")
-        if complete:
-            mark(folder)
-    assert last_complete(tmp_path) == tmp_path / "checkpoint-10"
-    assert last_complete(tmp_path / "elsewhere") is None
-
-
 def test_another_recipe_seed_or_set_of_rows_is_another_folder(tiny_policy: Path, tmp_path: Path) -> None:
     longer = SFT.model_copy(update={"epochs": 2.0})
     folders = [
-        checkpoint_folder(Execution(checkpoints=tmp_path), "train_sft", section, seed, tiny_policy, rows)
+        checkpoints_of(Execution(checkpoints=tmp_path), "train_sft", section, seed, tiny_policy, rows)
         for section, seed, rows in ((SFT, 0, ["a"]), (longer, 0, ["a"]), (SFT, 1, ["a"]), (SFT, 0, ["b"]))
     ]
     assert len(set(folders)) == 4
-    assert checkpoint_folder(Execution(), "train_sft", SFT, 0, tiny_policy, ["a"]) is None
+    assert checkpoints_of(Execution(), "train_sft", SFT, 0, tiny_policy, ["a"]) is None
 
 
 @pytest.mark.slow
@@ -55,12 +47,14 @@ def test_killed_and_resumed_is_bit_identical_to_undisturbed(name: str, tiny_poli
     training(name, tiny_policy)(0, tmp_path / "undisturbed", undisturbed, execution=FOUR_ROWS)
 
     assert in_processes(1, name, tiny_policy, tmp_path, 4, checkpoints, 3) == -signal.SIGKILL
-    (saved,) = checkpoints.glob("*/*/checkpoint-*")
-    assert saved.name == "checkpoint-2"
+    (saved,) = checkpoints.glob("*/*/step-*")
+    assert saved.name == "step-00000002"
     assert not (tmp_path / name).exists()
+    pickled = [path.name for path in saved.rglob("*") if path.suffix not in (".safetensors", ".json", "")]
+    assert not pickled
 
-    half_written = saved.with_name("checkpoint-3")
-    half_written.mkdir()
+    half_written = saved.with_name("step-00000003") / "aaaaaaaa-00000"
+    half_written.mkdir(parents=True)
     (half_written / "model.safetensors").write_bytes(b"half a file")
     run = Recorded()
     resumable = replace(FOUR_ROWS, checkpoints=checkpoints, save_steps=2)
@@ -87,7 +81,62 @@ def test_another_number_of_processes_takes_up_the_checkpoint_and_ends_with_the_s
     training(name, tiny_policy)(0, tmp_path / "undisturbed", Recorded(), execution=FOUR_ROWS)
     checkpoints = tmp_path / "checkpoints"
     assert in_processes(killed, name, tiny_policy, tmp_path, 4, checkpoints, 3) != 0
-    (saved,) = checkpoints.glob("*/*/checkpoint-*/complete")
+    (saved,) = checkpoints.glob("*/*/step-*/manifest.json")
     assert in_processes(resumed, name, tiny_policy, tmp_path, 4, checkpoints, 0) == 0
     assert not saved.exists(), "it trained under another name, from its beginning"
     assert weights_hash(tmp_path / name) == weights_hash(tmp_path / "undisturbed")
+
+
+class Until(Recorded):
+    """Stopped when it says its curve's point at a step."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        if step == self.kill_at:
+            raise Stopped
+        super().log_metrics(metrics, step)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "section"), [("sft", {}), ("dpo", {"sft_weight": 0.5}), ("genrm", {})])
+def test_resumed_between_two_points_of_the_curve_nothing_differs(
+    name: str, section: dict[str, float], tiny_policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of an epoch, with what a point sums up half there. The state at step 9 is compared to the byte."""
+    monkeypatch.setattr(loop, "POINTS_ON_A_CURVE", 2)
+    train = training(name, tiny_policy, epochs=2.5, **section)
+    runs, at_nine = [], []
+    for stops in ((10,), (5, 10)):
+        checkpoints = tmp_path / f"checkpoints-{len(stops)}"
+        execution = replace(FOUR_ROWS, checkpoints=checkpoints, save_steps=3)
+        for stop in stops:
+            run = Until(stop, execution=execution)
+            with pytest.raises(Stopped):
+                train(0, tmp_path / "out", run, execution=execution)
+        (manifest,) = checkpoints.glob("*/*/step-00000009/manifest.json")
+        objects = json.loads(manifest.read_bytes())["content"]["objects"]
+        at_nine.append({name.partition("/")[2]: part for name, part in objects.items() if not name.endswith("json")})
+        runs.append(Recorded())
+        train(0, tmp_path / f"out-{len(stops)}", runs[-1], execution=execution)
+    assert at_nine[0] == at_nine[1]
+    curves = [
+        [(step, {k: v for k, v in point.items() if "per_second" not in k}) for step, point in run.curves]
+        for run in runs
+    ]  # fmt: skip
+    assert curves[0] == curves[1]
+    assert [step for step, _ in curves[0]] == [5, 10]
+    assert weights_hash(tmp_path / "out-1") == weights_hash(tmp_path / "out-2")
+
+
+@pytest.mark.slow
+def test_sigterm_keeps_the_step_that_it_comes_in(tiny_policy: Path, tmp_path: Path) -> None:
+    """With no checkpoint due before: a machine that is taken away loses nothing."""
+    undisturbed = Recorded()
+    training("sft", tiny_policy)(0, tmp_path / "undisturbed", undisturbed, execution=FOUR_ROWS)
+    checkpoints = tmp_path / "checkpoints"
+    assert in_processes(1, "sft", tiny_policy, tmp_path, 4, checkpoints, -2) == -signal.SIGTERM
+    (saved,) = checkpoints.glob("*/*/step-*/manifest.json")
+    assert saved.parent.name == "step-00000003"
+    run = Recorded()
+    training("sft", tiny_policy)(0, tmp_path / "sft", run, execution=replace(FOUR_ROWS, checkpoints=checkpoints))
+    assert run.tags["proofline.resumed_from"] == "3"
+    assert weights_hash(tmp_path / "sft") == weights_hash(tmp_path / "undisturbed")

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from training_rows import Recorded, Stopped, Stops, train_all, training
+from training_rows import Recorded, Stopped, Stops, train_all, training, until_kept
 
 from proofline.config import Environment
 from proofline.launch import launch
@@ -20,7 +20,6 @@ from proofline.storage.lock import held
 from proofline.storage.space import DiskFullError, room_for
 from proofline.storage.weights import weights_hash
 from proofline.training import resuming
-from proofline.training.checkpoints import MARKER
 from proofline.training.execution import Execution
 
 REPOSITORY = Path(__file__).parents[2]
@@ -50,8 +49,12 @@ def stopped(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
         kept[name] = tmp_path_factory.mktemp("stopped") / "checkpoints"
         with pytest.raises(Stopped):
             training(name, tiny_policy)(0, kept[name] / "out", Stops(), execution=keeping(kept[name]))
-        assert [path.name for path in sorted(kept[name].glob("*/*/checkpoint-*"))] == ["checkpoint-2", "checkpoint-3"]
+        assert kept_steps(kept[name]) == [2, 3]
     return kept
+
+
+def kept_steps(checkpoints: Path) -> list[int]:
+    return sorted(int(path.parent.name[5:]) for path in checkpoints.glob("*/*/step-*/manifest.json"))
 
 
 def empty(file: Path) -> None:
@@ -71,17 +74,12 @@ def flip(file: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "file", "harm"),
     [
-        ("sft", "optimizer.pt", empty),
-        ("sft", "trainer_state.json", cut),
-        ("sft", "scheduler.pt", Path.unlink),
-        ("sft", "rng_state.pth", Path.unlink),
         ("sft", "model.safetensors", flip),
-        ("sft", MARKER, empty),
-        ("sft", MARKER, Path.unlink),
-        ("dpo", "optimizer.pt", flip),
-        ("dpo", "scheduler.pt", Path.unlink),
-        ("genrm", "rng_state.pth", Path.unlink),
-        ("genrm", "optimizer.pt", empty),
+        ("sft", "manifest.json", empty),
+        ("sft", "manifest.json", Path.unlink),
+        ("dpo", "optimizer.safetensors", empty),
+        ("genrm", "state.json", cut),
+        ("genrm", "state.json", Path.unlink),
     ],
 )
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(
@@ -90,13 +88,14 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(
 ) -> None:  # fmt: skip
     checkpoints = tmp_path / "checkpoints"
     shutil.copytree(stopped[name], checkpoints)
-    (damaged,) = checkpoints.glob("*/*/checkpoint-3")
-    harm(damaged / file)
+    (damaged,) = checkpoints.glob("*/*/step-00000003")
+    (harmed,) = damaged.rglob(file)
+    harm(harmed)
     run = Recorded()
     training(name, tiny_policy)(0, tmp_path / name, run, execution=keeping(checkpoints))
     said = capfd.readouterr().err
     assert f"checkpoints: {damaged} is not used: " in said
-    assert file in said or "cannot be read" in said
+    assert file in said
     assert run.tags["proofline.resumed_from"] == "2"
     assert weights_hash(tmp_path / name) == undisturbed[name]
     assert not list(checkpoints.glob("*/*"))
@@ -107,7 +106,7 @@ def test_where_none_is_whole_training_starts_again(
 ) -> None:
     checkpoints = tmp_path / "checkpoints"
     shutil.copytree(stopped["sft"], checkpoints)
-    for state in checkpoints.glob("*/*/*/trainer_state.json"):
+    for state in checkpoints.glob("*/*/*/*/state.json"):
         cut(state)
     run = Recorded()
     training("sft", tiny_policy)(0, tmp_path / "sft", run, execution=keeping(checkpoints))
@@ -121,9 +120,9 @@ NAME = """
 import sys
 from pathlib import Path
 from training_rows import SFT
-from proofline.training.checkpoints import checkpoint_folder
+from proofline.training.checkpoints import checkpoints_of
 from proofline.training.execution import Execution
-print(checkpoint_folder(Execution(checkpoints=Path("kept")), "train_sft", SFT, 0, Path(sys.argv[1]), ["a"]))
+print(checkpoints_of(Execution(checkpoints=Path("kept")), "train_sft", SFT, 0, Path(sys.argv[1]), ["a"]).folder)
 """
 
 
@@ -143,7 +142,7 @@ def test_code_libraries_and_configuration_are_part_of_a_checkpoints_name(tiny_po
     edited = source / "proofline/tracking/ui.py"
     edited.write_text(edited.read_text() + "\n# records only\n")
     assert name() == names[0]
-    for file in ("training/loop.py", "training/fp8_names.py", "data/prompts.py", "storage/records.py"):
+    for file in ("training/loop.py", "training/fp8_names.py", "data/prompts.py", "checkpoints/store.py"):
         edited = source / "proofline" / file
         edited.write_text(edited.read_text() + "\n# may decide\n")
         names.append(name())
@@ -175,7 +174,7 @@ def test_a_training_of_edited_code_starts_from_its_beginning(
         command = [sys.executable, script, "sft", str(tiny_policy), str(out_dir), "4", kept, "0"]
         subprocess.run(command, env=variables, cwd=tmp_path, check=True, capture_output=True)
     assert weights_hash(tmp_path / "resumed/sft") == weights_hash(tmp_path / "scratch/sft")
-    assert list(checkpoints.glob("*/*/checkpoint-3")), "the old code's are still there for the old code"
+    assert kept_steps(checkpoints) == [2, 3], "the old code's are still there for the old code"
 
 
 def test_two_trainings_that_are_the_same_do_not_share_a_folder(
@@ -221,43 +220,46 @@ def fill(disk: Path, leave_bytes: int) -> None:
 
 
 class Fills(Recorded):
-    """Fills the disk at a step, before its checkpoint is written."""
+    """Fills the disk at a step, before its checkpoint is written and when the one before is."""
 
-    def __init__(self, disk: Path, step: int, leave_bytes: int) -> None:
-        super().__init__()
+    def __init__(self, disk: Path, step: int, leave_bytes: int, execution: Execution = FOUR_ROWS) -> None:
+        super().__init__(execution=execution)
         self.disk, self.step, self.leave_bytes = disk, step, leave_bytes
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         super().log_metrics(metrics, step)
         if step == self.step:
+            until_kept(self.execution, step)
             fill(self.disk, self.leave_bytes)
 
 
-@pytest.mark.parametrize("name", TRAININGS)
-@pytest.mark.parametrize("leave_bytes", [0, 300_000, 700_000])
+@pytest.mark.parametrize(("name", "leave_bytes"), [("sft", 0), ("dpo", 300_000), ("genrm", 700_000)])
 def test_a_disk_that_fills_is_named_and_the_last_good_checkpoint_kept(
-    name: str, leave_bytes: int, disk: Path, tiny_policy: Path, tmp_path: Path, undisturbed: dict[str, str]
+    name: str, leave_bytes: int, disk: Path, tiny_policy: Path, tmp_path: Path
 ) -> None:
+    """The steps go on while it is written, so it is said a step or two later."""
     execution = keeping(disk / "checkpoints")
+    train = training(name, tiny_policy, epochs=2.0)
     said = (
-        rf"mounted at {disk} has no room for .*checkpoint-3: .* or more are needed, .* are free, .* are missing\. "
-        + (r"checkpoint-2 is kept, and the training goes on from it: make room")
+        rf"mounted at {disk} has no room for .*step-00000003.*: .* or more are needed, .* are free, .* are missing\. "
+        r"step 2 is kept, and the training goes on from it: make room"
     )
     with pytest.raises(DiskFullError, match=said):
-        training(name, tiny_policy)(0, tmp_path / name, Fills(disk, 3, leave_bytes), execution=execution)
-    assert [path.name for path in sorted(disk.glob("checkpoints/*/*/checkpoint-*"))] == ["checkpoint-1", "checkpoint-2"]
+        train(0, tmp_path / name, Fills(disk, 3, leave_bytes, execution), execution=execution)
+    assert kept_steps(disk / "checkpoints") == [1, 2]
 
     (disk / "ballast").unlink()
     run = Recorded()
-    training(name, tiny_policy)(0, tmp_path / name, run, execution=execution)
+    train(0, tmp_path / name, run, execution=execution)
     assert run.tags["proofline.resumed_from"] == "2"
-    assert weights_hash(tmp_path / name) == undisturbed[name]
+    train(0, tmp_path / "undisturbed", Recorded(), execution=FOUR_ROWS)
+    assert weights_hash(tmp_path / name) == weights_hash(tmp_path / "undisturbed")
 
 
 def test_a_first_checkpoint_without_room_is_said_too(disk: Path, tiny_policy: Path, tmp_path: Path) -> None:
-    said = r"checkpoint-1: .* are missing\. There is none before it: make room"
+    said = r"step-00000001.*: .* are missing\. There is none before it: make room"
     with pytest.raises(DiskFullError, match=said):
-        training("sft", tiny_policy)(
+        training("sft", tiny_policy, epochs=2.0)(
             0, tmp_path / "sft", Fills(disk, 1, 500_000), execution=keeping(disk / "checkpoints")
         )
 
@@ -266,9 +268,10 @@ def test_one_of_two_processes_without_room_ends_both_with_the_same_words(
     disk: Path, tiny_policy: Path, tmp_path: Path
 ) -> None:
     settings = Environment(launcher="accelerate", processes=2, restarts=2, threads=1)
-    train = partial(train_all, ["sft"], tiny_policy, tmp_path, keeping(disk / "checkpoints"))
-    with pytest.raises(DiskFullError, match="checkpoint-2 is kept"):
-        launch(train, Fills(disk, 3, 0), settings)
+    execution = keeping(disk / "checkpoints")
+    train = partial(train_all, ["sft"], tiny_policy, tmp_path, execution, epochs=2.0)
+    with pytest.raises(DiskFullError, match="step 2 is kept"):
+        launch(train, Fills(disk, 3, 0, execution), settings)
 
 
 def test_weights_without_room_are_said_too(disk: Path, tiny_policy: Path) -> None:

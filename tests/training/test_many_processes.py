@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -113,9 +115,23 @@ def test_what_any_of_several_processes_wrote_is_vouched_for(
     train = partial(train_all, ["sft"], tiny_policy, tmp_path / "resumed", execution)
     with pytest.raises(Stopped):
         launch(train, Stops(), settings(2))
-    (newest,) = checkpoints.glob("*/*/checkpoint-3")
-    (damaged,) = newest.glob("*/*rank_1_mp_rank_00_optim_states.pt")
+    (damaged,) = checkpoints.glob("*/*/step-00000003/*-00001/optimizer.safetensors")
     damaged.unlink()
     launch(train, NullRun(), settings(2))
-    assert f"{damaged.relative_to(newest)} missing" in capfd.readouterr().err
+    assert f"{damaged.relative_to(damaged.parents[1])} missing" in capfd.readouterr().err
     assert weights_hash(tmp_path / "resumed/sft") == weights_hash(trained(2, zero_stage=2) / "sft")
+
+
+@pytest.mark.parametrize(("killed", "resumed"), [((2, 3), (1, 0)), ((1, 0), (2, 2)), ((2, 1), (4, 3))])
+def test_other_processes_and_another_stage_take_up_what_is_kept(
+    killed: tuple[int, int], resumed: tuple[int, int], trained: Trained, tiny_policy: Path, tmp_path: Path
+) -> None:
+    """Each row once an epoch: were one repeated or skipped, the weights would be others."""
+    execution = Execution(threads=1, micro_batch=2, checkpoints=tmp_path / "checkpoints", save_steps=1)
+    for (processes, zero_stage), run in ((killed, Stops()), (resumed, NullRun())):
+        execution = replace(execution, zero_stage=zero_stage)
+        train = partial(train_all, ["sft"], tiny_policy, tmp_path / "resumed", execution)
+        with pytest.raises(Stopped) if isinstance(run, Stops) else nullcontext():
+            launch(train, run, settings(processes))
+    assert not list((tmp_path / "checkpoints").glob("*/*")), "it trained under another name, from its beginning"
+    assert difference(trained(1) / "sft", tmp_path / "resumed/sft", tiny_policy) < 1e-3

@@ -18,7 +18,7 @@ import os, signal, sys
 from functools import partial
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from training_rows import training
+from training_rows import training, until_kept
 from proofline.config import load_environment
 from proofline.launch import launch
 from proofline.tracking import track
@@ -32,17 +32,18 @@ def cut(self, metrics, step=None):
     log_metrics(self, metrics, step)
     kills = said.read_text().count(".") if said.exists() else 0
     if step and kills < len(kill_at) and step == kill_at[kills]:
+        until_kept(execution, step)
         with open(said, "a") as file:
             file.write(".")
         self.id()  # it has begun in the store
         os.kill(os.getpid(), signal.SIGKILL)
 
+save_steps = int(sys.argv[2])
+execution = Execution(threads=1, micro_batch=4, save_steps=save_steps or 1,
+                      checkpoints=Path("checkpoints").absolute() if save_steps else None)
 Spool.log_metrics = cut
 if __name__ == "__main__":
     environment = load_environment()
-    save_steps = int(sys.argv[2])
-    execution = Execution(threads=1, micro_batch=4, save_steps=save_steps or 1,
-                          checkpoints=Path("checkpoints").absolute() if save_steps else None)
     with track("train_sft", sections={{"seed": 0}}) as run:
         train = partial(training("sft", Path({policy!r}), epochs=2.0), 0, Path("sft"), execution=execution)
         run.log_metrics(launch(train, run, environment))

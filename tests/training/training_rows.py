@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,7 +19,7 @@ from proofline.data.synthetic import generate_problems
 from proofline.records import Decoding, Demonstration, Grade, Origin, PreferencePair, VerificationTrace
 from proofline.tracking import Run
 from proofline.training.dpo import train_dpo
-from proofline.training.execution import Execution
+from proofline.training.execution import AS_IT_COMES, Execution
 from proofline.training.genrm import train_genrm
 from proofline.training.sft import train_sft
 
@@ -34,24 +35,42 @@ GENRM = Genrm.model_validate(COMMON | {"solution_weight": 0.25})
 Train = Callable[..., dict[str, float]]
 
 
-class Recorded:
-    """A run that keeps what it is told, and can end its process at a step, as a power cut does."""
+def until_kept(execution: Execution, step: int) -> None:
+    """Wait for the last checkpoint of a training that is at this step: it is written while the steps go on."""
+    if execution.checkpoints is None or execution.save_steps is None:
+        return
+    last = (step - 1) // execution.save_steps * execution.save_steps
+    while last and not list(execution.checkpoints.glob(f"*/*/step-{last:08d}/manifest.json")):
+        time.sleep(0.01)
 
-    def __init__(self, kill_at: int | None = None, trace: Path | None = None) -> None:
+
+class Recorded:
+    """A run that keeps what it is told, and can end its process at a step, as a power cut does.
+
+    At minus a step, as somebody does who asks for it: SIGTERM.
+    """
+
+    def __init__(
+        self, kill_at: int | None = None, trace: Path | None = None, execution: Execution = AS_IT_COMES
+    ) -> None:
         self.curves: list[tuple[int | None, dict[str, float]]] = []
         self.tags: dict[str, str] = {}
         self.kill_at = kill_at
         self.trace = trace
+        self.execution = execution
 
     def id(self) -> None: ...
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self.curves.append((step, dict(metrics)))
         if step is not None and step == self.kill_at:
+            until_kept(self.execution, step)
             if self.trace:
                 self.trace.parent.mkdir(parents=True, exist_ok=True)
                 self.trace.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        if step is not None and self.kill_at is not None and step == -self.kill_at:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def log_params(self, params: Mapping[str, object]) -> None: ...
 
@@ -139,7 +158,7 @@ def train_all(
     """  # fmt: skip
     killed = out_dir / "killed"
     if kill_once_at and not killed.exists():
-        run = Recorded(kill_once_at, killed)
+        run = Recorded(kill_once_at, killed, execution)
     for name in names:
         training(name, policy_dir, **changes)(0, out_dir / name, run, execution=execution)
 
@@ -178,7 +197,9 @@ if __name__ == "__main__":
     collect_seldom()
     names, policy_dir, out_dir, micro_batch, checkpoints, kill_at = sys.argv[1:]
     execution = Execution(
-        threads=1, micro_batch=int(micro_batch), save_steps=2, checkpoints=Path(checkpoints) if checkpoints else None
-    )
+        threads=1, micro_batch=int(micro_batch), save_steps=2 if int(kill_at) >= 0 else None,
+        checkpoints=Path(checkpoints) if checkpoints else None,
+    )  # fmt: skip
     for name in names.split(","):
-        training(name, Path(policy_dir))(0, Path(out_dir) / name, Recorded(int(kill_at)), execution=execution)
+        run = Recorded(int(kill_at), execution=execution)
+        training(name, Path(policy_dir))(0, Path(out_dir) / name, run, execution=execution)

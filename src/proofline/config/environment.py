@@ -8,6 +8,7 @@ neither: moving to another machine, bucket or server invalidates no result. The 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -83,8 +84,15 @@ class Environment(BaseModel):
     """Train in a number format that this CPU has no instructions for, however long it takes; else that is refused."""
     micro_batch: Count | None = None
     """Rows in one forward pass of training; unset: the trainer's own choice. The global batch is the recipe's."""
+    checkpoints: str = "checkpoints"
+    """Where trainings keep resumable checkpoints: a path from the repository's root, or `gs://bucket/prefix`. `none`:
+    nowhere, an interrupted one starts again."""
     save_steps: Count | None = None
-    """Optimizer steps between two resumable checkpoints of a training; unset: none, an interrupted one starts again."""
+    """Optimizer steps between two of them; unset: the first after a minute, then as often as costs 1% of the time."""
+    keep_last: Count = 2
+    """So many of a training's checkpoints stay until it is done."""
+    keep_every: Count | None = None
+    """And those whose steps are a multiple of this."""
     compile_layers: bool = False
     """Compile the decoder's layers before training (torch.compile): a minute's wait, for long trainings on a GPU."""
     sampling_rows: Count = 256
@@ -102,6 +110,13 @@ class Environment(BaseModel):
             raise ValueError(f"found {value}; launcher local is one process, set PROOFLINE_LAUNCHER=accelerate or ray")
         return value
 
+    @field_validator("checkpoints")
+    @classmethod
+    def _a_place_that_is_known(cls, value: str) -> str:
+        if not value or ("://" in value and not re.fullmatch(r"gs://[^/]+(/.*)?", value)):
+            raise ValueError(f"found {value!r}; expected a folder, gs://bucket/prefix, or none")
+        return value
+
     @field_validator("sampling_model")
     @classmethod
     def _can_be_filled(cls, value: str) -> str:
@@ -110,6 +125,16 @@ class Environment(BaseModel):
         except (KeyError, IndexError, ValueError):
             raise ValueError(f"found {value!r}; it may hold {{policy}} and {{weights}}, and no other braces") from None
         return value
+
+    @property
+    def checkpoint_bucket(self) -> str | None:
+        """The bucket of checkpoints, if they are kept in one."""
+        return self.checkpoints if "://" in self.checkpoints else None
+
+    def checkpoint_folder(self, root: Path) -> Path:
+        """This machine's folder of checkpoints, or of the locks of those that are elsewhere."""
+        elsewhere = self.checkpoint_bucket or self.checkpoints == "none"
+        return root / ("checkpoints" if elsewhere else Path(self.checkpoints).expanduser())
 
     @property
     def threads_each(self) -> int:

@@ -29,8 +29,10 @@ ID_SECONDS = 10.0
 class TrackingCallback(TrainerCallback, ExportableState):
     """Forwards every number the Trainer logs, and adds `tokens_per_second` since the log before."""
 
-    def __init__(self, run: Run, trainer: Any = None) -> None:
+    def __init__(self, run: Run, trainer: Any = None, folder: Path | None = None) -> None:
         self._run = run
+        self._folder = folder
+        """Of this training's checkpoints; None where it keeps none."""
         self._trainer = trainer
         """TRL's trainer: its count of tokens begins at 0 wherever the training goes on from."""
         self._run_id: str | None = None
@@ -63,7 +65,7 @@ class TrackingCallback(TrainerCallback, ExportableState):
         if state.is_world_process_zero:
             self._learning = threading.Thread(target=self._learn_run_id, daemon=True)
             self._learning.start()
-            if restarts := _count_start(args):
+            if restarts := _count_start(self._folder):
                 self._run.set_tag("proofline.restarts", str(restarts))
             if state.global_step:
                 self._resume(state, earlier["run_id"])
@@ -115,11 +117,10 @@ def _numbers(logs: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in logs.items() if isinstance(value, int | float)}
 
 
-def _count_start(args: TrainingArguments) -> int:
+def _count_start(folder: Path | None) -> int:
     """How often this training had begun before: of one that keeps no checkpoints, the launcher alone knows."""
-    if args.save_strategy == "no":
+    if folder is None:
         return 0
-    folder = Path(str(args.output_dir))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with open(folder / STARTS, "ab") as starts:

@@ -10,7 +10,10 @@ loop.py         TRL's arguments, the run of a trainer
 reference.py    DPO's reference log-probabilities: one sharded pass, kept by what decides them
 preference.py   TRL's DPO trainer over rows that are ready
 identity.py     the code and the libraries that train, the policy a training starts from
-checkpoints.py  resumable checkpoints: their names, and whether they are whole
+checkpoints.py  resumable checkpoints: whose they are
 resuming.py     where a training goes on from, and who keeps its checkpoints
+saving.py       the trainer's doors for a checkpoint; ending.py what a SIGTERM waits for
+snapshot.py     a training's state as objects, and back; layout.py its tensors by name, tensor_files.py their files
 execution.py    settings of this machine
+commands.py     `proofline checkpoints`
 """

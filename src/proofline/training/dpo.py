@@ -16,7 +16,7 @@ from proofline.data.prompts import solution_messages
 from proofline.records import PreferencePair
 from proofline.storage.weights import weights_hash
 from proofline.training.batching import schedule_rows
-from proofline.training.checkpoints import checkpoint_folder
+from proofline.training.checkpoints import checkpoints_of
 from proofline.training.execution import AS_IT_COMES, Execution, prepare_process
 from proofline.training.fp8 import apply_formats
 from proofline.training.loop import fit, trl_arguments
@@ -58,10 +58,10 @@ def train_dpo(
     kept = [sides for sides in both if longer(sides) <= section.max_length]
     refuse_empty(kept, pairs, section.max_length, "preference pairs")
     schedule = schedule_rows([longer(sides) for sides in kept], section, seed, execution.micro_batch)
-    checkpoints = checkpoint_folder(execution, "train_dpo", section, seed, policy_dir, kept)
+    checkpoints = checkpoints_of(execution, "train_dpo", section, seed, policy_dir, kept)
     # Made before the reference's pass: it is what brings the processes together.
     arguments = DPOConfig(
-        **trl_arguments(section, schedule, seed, execution, checkpoints or partial(out_dir)), **loss_arguments(section)
+        **trl_arguments(section, schedule, seed, execution, partial(out_dir)), **loss_arguments(section)
     )
     logps = reference_logps(policy, list(zip(*kept, strict=True)), section.precision, execution.references)
     ratio = length_ratio(kept)

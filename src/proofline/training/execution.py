@@ -8,7 +8,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from proofline.checkpoints.store import Keep
 from proofline.config.environment import Environment, repository_root
+
+KEEP = Keep()
 
 
 @dataclass(frozen=True)
@@ -21,8 +24,12 @@ class Execution:
     """Rows in one forward pass of one process; None: chosen."""
     checkpoints: Path | None = None
     """Folder under which resumable checkpoints are kept until the training is done; None: none are written."""
-    save_steps: int = 100
-    """Optimizer steps between two checkpoints."""
+    bucket: str | None = None
+    """`gs://bucket/prefix` under which they are kept instead; the folder then has their locks."""
+    save_steps: int | None = None
+    """Optimizer steps between two checkpoints; None: as often as they cost one per cent of the time."""
+    keep: Keep = KEEP
+    """Which of them stay."""
     references: Path | None = None
     """Folder in which DPO keeps reference log-probabilities it has found; None: nowhere."""
     zero_stage: int = 0
@@ -32,18 +39,20 @@ class Execution:
 
     @staticmethod
     def of(environment: Environment) -> Execution:
-        """The settings of the environment; it asks for checkpoints by naming their distance in steps.
+        """The settings of the environment.
 
-        They lie in the repository and not where the stage runs: the copy that `dvc exp run --temp` and the queue make
-        goes with the experiment.
+        Checkpoints lie in the repository and not where the stage runs: the copy that `dvc exp run --temp` and the queue
+        make goes with the experiment.
         """
-        folder = repository_root() / "checkpoints"
+        root = repository_root()
         return Execution(
             threads=environment.threads_each,
             micro_batch=environment.micro_batch,
-            checkpoints=folder if environment.save_steps else None,
-            save_steps=environment.save_steps or 1,
-            references=folder / "references",
+            checkpoints=None if environment.checkpoints == "none" else environment.checkpoint_folder(root),
+            bucket=environment.checkpoint_bucket,
+            save_steps=environment.save_steps,
+            keep=Keep(environment.keep_last, environment.keep_every),
+            references=root / "checkpoints/references",
             zero_stage=environment.zero_stage,
             compile_layers=environment.compile_layers,
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 from proofline.records import stable_id
 from proofline.storage.weights import weights_hash
 
-CODE = ("records.py", "data/prompts.py", "data/turns.py", "storage", "training")
+CODE = ("records.py", "checkpoints", "data/prompts.py", "data/turns.py", "storage", "training")
 """What of the package a training runs; a test holds it against what the stages import."""
 LIBRARIES = (
     "accelerate", "datasets", "deepspeed", "numpy", "safetensors", "tokenizers", "torch", "torchao",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from proofline.config.schema import Training
 from proofline.training.batching import BatchError, Schedule
+from proofline.training.checkpoints import Checkpoints
 from proofline.training.execution import Execution
 from proofline.training.fp8_audit import audit, auditing_callback
 from proofline.training.optimizer import arrange_optimizer
@@ -37,15 +38,14 @@ class DivergenceError(ValueError):
 def trl_arguments(
     section: Training, schedule: Schedule, seed: int, execution: Execution, work_dir: Path
 ) -> dict[str, Any]:
-    """The arguments that all TRL configurations share. Nothing but checkpoints is written to `work_dir`."""
+    """The arguments that all TRL configurations share. Nothing is written to `work_dir`."""
     import torch
 
     on_cpu = not torch.cuda.is_available()
     return {
         "output_dir": str(work_dir),
-        "save_strategy": "steps" if execution.checkpoints else "no",
-        "save_steps": execution.save_steps,
-        "save_total_limit": 2,
+        # Ours (saving.py).
+        "save_strategy": "no",
         "seed": seed,
         "max_steps": schedule.steps,
         "per_device_train_batch_size": schedule.batch.micro_batch,
@@ -79,7 +79,7 @@ def fit(
     section: Training,
     schedule: Schedule,
     policy: Policy,
-    checkpoints: Path | None,
+    checkpoints: Checkpoints | None,
     out_dir: Path,
     run: Run,
     curves: Sequence[str],
@@ -93,13 +93,13 @@ def fit(
             f"The launcher promised {schedule.batch.world_size} processes (WORLD_SIZE), but {trainer.args.world_size} "
             "take part. Start the stage by itself and set PROOFLINE_LAUNCHER and PROOFLINE_PROCESSES."
         )
-    tracking = TrackingCallback(run, trainer)
-    trainer.add_callback(tracking)
     trainer.add_callback(auditing_callback(section))
     arrange_optimizer(trainer, section)
-    with kept_checkpoints(trainer, checkpoints) as resume_from:
+    with kept_checkpoints(trainer, checkpoints) as saving:
+        tracking = TrackingCallback(run, trainer, checkpoints.folder if saving and checkpoints else None)
+        trainer.add_callback(tracking)
         began = time.perf_counter()
-        trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+        trainer.train(resume_from_checkpoint=saving.trainer_folder if saving else None)
         seconds = tracking.earlier_seconds + time.perf_counter() - began
         last = next(point for point in reversed(trainer.state.log_history) if "loss" in point)
         if not math.isfinite(last["loss"]):

@@ -16,7 +16,7 @@ from proofline.config.schema import Prompts, Sft, Training
 from proofline.data.prompts import solution_messages
 from proofline.records import Demonstration
 from proofline.training.batching import schedule_rows
-from proofline.training.checkpoints import checkpoint_folder
+from proofline.training.checkpoints import checkpoints_of
 from proofline.training.execution import AS_IT_COMES, Execution, prepare_process
 from proofline.training.fp8 import apply_formats
 from proofline.training.loop import fit, trl_arguments
@@ -65,7 +65,7 @@ def fit_completions(
     from trl.trainer.sft_config import SFTConfig
 
     schedule = schedule_rows([row.num_tokens for row in rows], section, seed, execution.micro_batch)
-    checkpoints = checkpoint_folder(execution, stage, section, seed, policy.folder, rows)
+    checkpoints = checkpoints_of(execution, stage, section, seed, policy.folder, rows)
     tokens = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
     steps = schedule.order.reshape(schedule.steps, -1)
     # The order within a step is free: muted rows side by side are not padded to the length of others.
@@ -76,7 +76,7 @@ def fit_completions(
         model=apply_formats(policy.model, section),
         processing_class=policy.tokenizer,
         args=SFTConfig(
-            **trl_arguments(section, schedule, seed, execution, checkpoints or partial(out_dir)),
+            **trl_arguments(section, schedule, seed, execution, partial(out_dir)),
             dataset_kwargs={"skip_prepare_dataset": True},
         ),
         train_dataset=Dataset.from_dict(tokens).select(steps.ravel()),

@@ -1,0 +1,149 @@
+"""`proofline checkpoints list | show | verify | prune`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from proofline.checkpoints.place import Place
+    from proofline.checkpoints.store import Store
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+WHICH = "STAGE or STAGE/IDENTITY, of which the beginning is enough; default: all"
+
+
+def add_checkpoint_commands(commands: Subparsers) -> None:
+    """Add `checkpoints` to the command line."""
+    group = commands.add_parser("checkpoints", help="what interrupted trainings have kept to go on from")
+    actions = group.add_subparsers(metavar="ACTION", required=True)
+    for name, run, help in (
+        (
+            "list",
+            run_list,
+            "every checkpoint: how far, how large, and whether the present recipe goes on from it",
+        ),
+        ("show", run_show, "what the checkpoints of a training belong to, and what they hold"),
+        ("verify", run_verify, "read every byte; fail where one is not what was written"),
+        ("prune", run_prune, "remove damaged checkpoints, leftovers, and what is beyond keep_last and keep_every"),
+    ):
+        action = actions.add_parser(name, help=help)
+        action.add_argument("which", nargs="?" if name != "show" else None, metavar="WHICH", help=WHICH)
+        action.set_defaults(run=run)
+        if name == "prune":
+            action.add_argument("--all", action="store_true", help="the whole ones too: those trainings start again")
+            action.add_argument("--dry-run", action="store_true", help="say what would go")
+
+
+def run_list(options: argparse.Namespace) -> None:
+    from proofline.checkpoints.place import CheckpointError
+    from proofline.storage.space import spelled
+
+    stores = stores_of(options.which)
+    for store in stores:
+        print(f"{store.stage}/{store.identity}: {belongs(store)}")
+        committed = store.committed()
+        for step in store.steps():
+            size = spelled(store.num_bytes(step))
+            if step not in committed:
+                print(f"  step {step:>8}  {size:>9}  cut off while it was written")
+                continue
+            try:
+                manifest = store.manifest(step)
+                print(f"  step {step:>8}  {size:>9}  of {manifest.of_steps}, written {manifest.written}")
+            except CheckpointError as error:
+                print(f"  step {step:>8}  {size:>9}  damaged: {error}")
+    if not stores:
+        print(f"no checkpoints in {place_of_all()[0].describe()}: nothing was interrupted, or none are kept")
+
+
+def run_show(options: argparse.Namespace) -> None:
+    import json
+
+    from proofline.checkpoints.trainings import newest_manifest
+    from proofline.storage.space import spelled
+
+    for store in stores_of(options.which):
+        print(f"{store.place.describe()}: {belongs(store)}")
+        manifest = newest_manifest(store)
+        if manifest is None:
+            print("  none of its checkpoints says what it is")
+            continue
+        for name, value in manifest.decided_by.items():
+            print(f"  {name}: {json.dumps(value) if isinstance(value, dict) else value}")
+        print(f"  step {manifest.step} of {manifest.of_steps}, by {manifest.processes} processes, {manifest.written}")
+        for name, part in manifest.objects.items():
+            print(f"    {name}  {spelled(part.num_bytes)}  CRC-32C {part.crc32c}")
+
+
+def run_verify(options: argparse.Namespace) -> None:
+    from proofline.checkpoints.manifest import DamageError
+
+    faults = []
+    for store in stores_of(options.which):
+        for step in store.steps():
+            fault = store.fault(step)
+            print(f"{store.stage}/{store.identity} step {step}: {fault or 'whole'}")
+            faults += [f"{store.stage}/{store.identity} step {step}"] if fault else []
+    if faults:
+        raise DamageError(
+            f"{len(faults)} checkpoints cannot be gone on from ({', '.join(faults)}); trainings take the one before. "
+            "`proofline checkpoints prune` removes them"
+        )
+
+
+def run_prune(options: argparse.Namespace) -> None:
+    from proofline.checkpoints.store import Keep
+    from proofline.checkpoints.trainings import prune, unused
+    from proofline.config import load_environment
+    from proofline.storage.space import spelled
+
+    environment = load_environment()
+    keep = None if options.all else Keep(environment.keep_last, environment.keep_every)
+    for store in stores_of(options.which):
+        with unused(store, place_of_all()[1]):
+            pruned = prune(store, keep, options.dry_run)
+        steps = ", ".join(map(str, pruned.steps)) or "none"
+        would = "would remove" if options.dry_run else "removed"
+        print(
+            f"{store.stage}/{store.identity}: {would} steps {steps} and {pruned.num_leftovers} leftovers, "
+            f"{spelled(pruned.num_bytes)}"
+        )
+
+
+def place_of_all() -> tuple[Place, Path]:
+    """Where this repository keeps checkpoints, and the folder of this machine that has their locks."""
+    from proofline.checkpoints.bucket import Bucket
+    from proofline.checkpoints.folder import Folder
+    from proofline.config import load_environment
+    from proofline.config.environment import repository_root
+
+    environment = load_environment()
+    folder = environment.checkpoint_folder(repository_root())
+    bucket = environment.checkpoint_bucket
+    return (Bucket(bucket) if bucket else Folder(folder)), folder
+
+
+def stores_of(which: str | None) -> list[Store]:
+    from proofline.checkpoints.trainings import find_trainings
+
+    return find_trainings(place_of_all()[0], which)
+
+
+def belongs(store: Store) -> str:
+    """Whether the present recipe and code go on from a training's checkpoints, in words. The rows are not compared."""
+    from proofline.checkpoints.trainings import differences, newest_manifest
+    from proofline.config import load_params
+    from proofline.config.environment import repository_root
+    from proofline.training.identity import software_identity
+
+    manifest = newest_manifest(store)
+    if manifest is None:
+        return "nothing to go on from"
+    params: Any = load_params(repository_root() / "params.yaml")
+    section = getattr(params, store.stage.removeprefix("train_"), None) or params.genrm
+    found = differences(manifest.decided_by, section.model_dump(mode="json"), params.seed, software_identity())
+    return f"not of the present recipe ({'; '.join(found)})" if found else "of the present recipe and code"
