@@ -15,7 +15,8 @@ from proofline.evaluation.protocols import protocol_changes, protocol_matrix
 from proofline.evaluation.published import PUBLISHED, published_for
 from proofline.evaluation.readings import READERS
 from proofline.evaluation.results import results_markdown
-from proofline.evaluation.study import Study, protocol_metrics
+from proofline.evaluation.study import Study
+from proofline.evaluation.study_metrics import protocol_metrics
 from proofline.evaluation.tally import EvaluationError
 from proofline.records import Problem, Readings
 
