@@ -14,7 +14,6 @@ from fractions import Fraction
 from random import Random
 
 from proofline.config.schema import Prompts
-from proofline.data.abridge import abridge
 from proofline.data.chain import verify
 from proofline.data.equations import Equation, corrupt
 from proofline.data.prompts import Message, solution_messages, verdict, verification_messages
@@ -64,17 +63,15 @@ def solved(problem: Problem, derived: Derived, prompts: Prompts, rng: Random) ->
 
 
 def verified(problem: Problem, derived: Derived, prompts: Prompts, rng: Random) -> list[Message]:
-    """A candidate and the check of it; half of the candidates are wrong, and a fifth leave a step out if they can."""
-    style = rng.choices((*STYLES, "abridged"), (4, 3, 1, 2))[0]
-    text = write_solution(derived, "worked" if style == "abridged" else style)
+    """A candidate and the check of it; half of the candidates are wrong."""
+    style = rng.choices(STYLES, (6, 3, 1))[0]
+    text = write_solution(derived, style)
     wrong = None
     if rng.random() < 0.5:
         wrong = corrupt(text if style != "terse" else problem.solution, problem.question, rng)
     candidate = wrong or text
     if style == "terse":
         candidate = candidate.splitlines()[-1]
-    elif style == "abridged":
-        candidate = abridge(candidate, problem.question, rng) or candidate
     chain = verify(problem.question, candidate)
     written = f"{chain.text}\n{verdict(chain.accepts)}" if chain else verdict(wrong is None)
     return [*verification_messages(problem.question, candidate, prompts), {"role": "assistant", "content": written}]

@@ -1,9 +1,8 @@
 """Candidates for verification beside those that policies sampled: demonstrations, and copies spoilt on purpose.
 
-A corrupted copy has a slip or a wrong operand in one equation, and what follows from it; an abridged copy, of a
-demonstration or of its corrupted copy, leaves a step out. Whether it is wrong is for the grader to say, as of every
-other candidate. Demonstrations come as candidates only with their copies: each other's counterparts. Right solutions
-are demonstrations again: what a verifier is trained on so that it can still solve.
+A corrupted copy has a slip or a wrong operand in one equation, and what follows from it. Whether it is wrong is for the
+grader to say, as of every other candidate. Demonstrations come as candidates only with their copies: each other's
+counterparts. Right solutions are demonstrations again: what a verifier is trained on so that it can still solve.
 """
 
 from __future__ import annotations
@@ -12,13 +11,12 @@ from collections.abc import Iterable, Mapping
 from random import Random
 from typing import NamedTuple
 
-from proofline.data.abridge import abridge
 from proofline.data.equations import corrupt
 from proofline.data.verdicts import known_label
 from proofline.records import Decoding, Demonstration, Grade, Problem, Solution, stable_id
 
-WRITTEN = ("demonstration", "corrupted", "abridged")
-"""Their names, as of a policy."""
+WRITTEN = ("demonstration", "corrupted")
+"""The names of the two, as of a policy."""
 UNKNOWN = float("nan")
 
 
@@ -37,20 +35,15 @@ def kind_of(policy: str) -> str:
 def written_candidates(
     problems: Mapping[str, Problem], demonstrations: Iterable[Demonstration], copies: int, seed: int
 ) -> list[Solution]:
-    """Demonstrations, at most `copies` corrupted copies of each, and all of them abridged where they can be; ungraded.
-
-    Nothing where there are no copies.
-    """
+    """Demonstrations and at most `copies` corrupted copies of each, ungraded; nothing where there are no copies."""
     rows = []
     for row in demonstrations if copies else ():
         rng = Random(f"corrupted {seed} {row.id}")
         question = problems[row.problem_id].question
         spoilt = {corrupt(row.solution, question, rng) for _ in range(copies)} - {None}
         if spoilt:
-            wrong = sorted(map(str, spoilt))
-            short = [abridge(text, question, rng) for text in (row.solution, *wrong)]
-            written = [("demonstration", [row.solution]), ("corrupted", wrong), ("abridged", filter(None, short))]
-            rows += [_solution(row, text, kind, at) for kind, texts in written for at, text in enumerate(texts)]
+            rows.append(_solution(row, row.solution, "demonstration", 0))
+            rows += [_solution(row, str(text), "corrupted", at) for at, text in enumerate(sorted(map(str, spoilt)))]
     return rows
 
 
