@@ -39,8 +39,11 @@ def counted() -> tuple[int, int]:
 
 
 def share(counts: Any) -> None:
-    """Count into another mutable sequence: memory that processes share, each with two places of its own."""
+    """Count on in another mutable sequence: memory that processes share, each with two places of its own."""
     global _counts
+    samples, tokens = counted()
+    counts[0] += samples
+    counts[1] += tokens
     _counts = counts
 
 
