@@ -95,9 +95,7 @@ def test_tokens_are_compared_up_to_the_end(causes: ModuleType, ours: list[int], 
     assert causes.until_end([*ours, 3, 0, 0], ends=(2, 3), end=2) == [*ours[: ours.index(2)], 2] if 2 in ours else True
 
 
-@pytest.mark.parametrize(
-    "path", sorted((REPOSITORY / "benchmarks/results").glob("crosscheck_*.json")), ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "benchmarks/results").glob("crosscheck_*.json")))
 def test_every_difference_of_the_committed_cross_checks_is_explained(path: Path) -> None:
     found = json.loads(path.read_text(encoding="utf-8"))
     assert found["runs"]["as set"]["same prompts"] == found["settings"]["problems"]
