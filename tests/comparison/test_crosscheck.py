@@ -93,3 +93,15 @@ def test_tokens_are_compared_up_to_the_end(causes: ModuleType, ours: list[int], 
     assert causes.first_difference(ours, theirs) == at
     # Whichever end token came, and whatever padding lies behind it.
     assert causes.until_end([*ours, 3, 0, 0], ends=(2, 3), end=2) == [*ours[: ours.index(2)], 2] if 2 in ours else True
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "benchmarks/results").glob("crosscheck_*.json")))
+def test_every_difference_of_the_committed_cross_checks_is_explained(path: Path) -> None:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found["runs"]["as set"]["same prompts"] == found["settings"]["problems"]
+    apart = found["settings"]["problems"] - found["runs"]["as set"]["same generations"]
+    assert len(found["generations_that_part"]) == apart
+    for reader in (STRICT, FLEXIBLE):
+        one = found["compared"][f"exact_match,{reader}"]
+        told = sum(len(items) for items in found["items"][reader].values())
+        assert told == one["proofline_higher"] + one["harness_higher"]
