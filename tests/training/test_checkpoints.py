@@ -97,7 +97,7 @@ class Until(Recorded):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "section"), [("sft", {}), ("dpo", {"sft_weight": 0.5}), ("genrm", {})])
+@pytest.mark.parametrize(("name", "section"), [("sft", {}), ("dpo", {"sft_weight": 0.5})])
 def test_resumed_between_two_points_of_the_curve_nothing_differs(
     name: str, section: dict[str, float], tiny_policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
