@@ -26,6 +26,10 @@ class Noted:
     prompt_ids: dict[str, list[int]] = field(default_factory=dict)
     token_ids: dict[str, list[int]] = field(default_factory=dict)
 
+    @property
+    def model(self) -> Any:
+        return self.engine.model
+
     def generate(self, requests: Sequence[Any], decoding: Decoding) -> Iterator[Any]:
         self.prompt_ids |= {request.key: list(request.prompt_ids) for request in requests}
         for completion in self.engine.generate(requests, decoding):
