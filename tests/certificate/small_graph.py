@@ -69,7 +69,7 @@ if stage == "evaluate":
         {"id": f"{weights}-{i}", "problem_id": f"synthetic-{i}", "policy": policy, "weights": weights,
          "decoding": {"temperature": 0.0, "top_p": 1.0, "max_new_tokens": 8}, "sample_index": 0, "seed": i,
          "text": "right" if one else "wrong", "num_tokens": 3, "logprob": -1.5 - i + shift / 10, "finished": True,
-         "server": os.environ.get("SERVER", "")}
+         "server": os.environ.get("SERVER", ""), "examples": []}
         for i, one in enumerate(right)])
     rows(f"{folder}/greedy_grades.jsonl", [
         {"solution_id": f"{weights}-{i}", "problem_id": f"synthetic-{i}", "verdict": "correct" if one else "wrong",

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -213,10 +214,12 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path, leave_bytes: int) -> None:
-    """Ballast that leaves so much room."""
-    free = shutil.disk_usage(disk).free
+    """Ballast that leaves so much room, while another process may write there too."""
     with open(disk / "ballast", "wb") as ballast:
-        os.posix_fallocate(ballast.fileno(), 0, free - leave_bytes)
+        while (room := shutil.disk_usage(disk).free - leave_bytes) > 0:
+            with suppress(OSError):  # less is free by now
+                os.posix_fallocate(ballast.fileno(), 0, room + os.fstat(ballast.fileno()).st_size)
+                return
 
 
 class Fills(Recorded):

@@ -45,6 +45,7 @@ Spool.log_metrics = cut
 if __name__ == "__main__":
     environment = load_environment()
     with track("train_sft", sections={{"seed": 0}}) as run:
+        run.id()  # steps as short as these would be over before the store has it, and a checkpoint without it
         train = partial(training("sft", Path({policy!r}), epochs=2.0), 0, Path("sft"), execution=execution)
         run.log_metrics(launch(train, run, environment))
 """

@@ -16,7 +16,7 @@ from proofline.config.schema import TRAINED
 from proofline.evaluation.metrics import scalars
 from proofline.registry.store import by_weights, first_line, log_model_metrics, model_id_of, read_registry
 
-BESIDE = ("low", "high", "p", "p_value", "wins", "losses", "ties")
+BESIDE = ("low", "high", "p", "p_value", "wins", "losses", "ties", "detectable")
 """What stands beside a number in a report: no column of its own where versions are compared."""
 
 
