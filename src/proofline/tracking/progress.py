@@ -48,11 +48,13 @@ def share(counts: Any) -> None:
 
 
 def drawing(total: int) -> Callable[[], str]:
-    """A status of drawing `total` samples, from here on."""
+    """A status of drawing `total` samples, from here on; of work that nobody counts, such as grading, its size."""
     (samples, tokens), began = counted(), time.monotonic()
 
     def status() -> str:
         done, drawn = counted()
+        if (done, drawn) == (samples, tokens):
+            return f"{total:,} to do"
         seconds = max(time.monotonic() - began, 1e-9)
         drawn -= tokens
         return f"{done - samples:,} of {total:,} samples, {drawn:,} tokens, {drawn / seconds:,.0f} tokens/s"
