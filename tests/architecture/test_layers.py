@@ -33,6 +33,7 @@ ALLOWED = {
     "seeds": FOUNDATION | {"evaluation", "storage", "tracking", "registry"},
     "comparison": FOUNDATION | {"evaluation", "storage", "tracking", "registry", "certificate"},
     "graph": set(),
+    "check": FOUNDATION | {"base", "data", "launch", "storage"},
     "explain": FOUNDATION | {"data", "storage", "sampling", "launch"},
 }
 ALLOWED["launch"] = ALLOWED["registry"] | {"registry"}
