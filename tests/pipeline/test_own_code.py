@@ -88,8 +88,8 @@ def test_the_recorder_and_every_worker_import_it_too(copy: Path, launcher: str) 
 
 
 def test_a_command_typed_in_a_checkout_is_that_checkouts(copy: Path) -> None:
-    cli = copy / "src/proofline/cli.py"
-    cli.write_text(cli.read_text().replace('print("execution:")', 'print("edited:")'))
+    check = copy / "src/proofline/check.py"
+    check.write_text(check.read_text().replace("execution:", "edited:"))
     (copy / "docs/deeper").mkdir()
     for folder in (copy, copy / "docs/deeper"):
         assert "edited:" in typed(["proofline", "check"], folder, **INSTALLED)
