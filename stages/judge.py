@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import _checkout  # noqa: F401 - before the package
@@ -16,7 +15,8 @@ from proofline.evaluation.judges import judge_metrics
 from proofline.evaluation.metrics import scalars
 from proofline.judging.sides import Sides, pair_up
 from proofline.launch import spread
-from proofline.records import Grade, Judgement, Problem, Solution
+from proofline.records import Grade, Judgement, Problem, Solution, Verdict
+from proofline.records import Verification as Verified
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import read_records, write_records
 from proofline.storage.weights import weights_hash
@@ -77,17 +77,13 @@ def score(
 ) -> list[Judgement]:
     """By the trained verifier."""
     from proofline.judging.genrm import judge_by_genrm
-    from proofline.sampling.policy import decoded_by, shard_size
-    from proofline.verification import verify
+    from proofline.verification.served import scoring_by
 
-    folder, rows = GENRM.absolute(), environment.sampling_rows
-    scoring = partial(verify, folder, prompts=prompts, section=section, run_seed=seed, rows=rows)
-    size = shard_size(section.num_chains, rows)
+    folder = GENRM.absolute()
+    scoring, size, each = scoring_by(environment, folder, prompts, section, seed)
 
-    def score_all(candidates: Sequence[tuple[Problem, Solution, str]]) -> list:
-        return list(
-            spread(scoring, candidates, environment, shard_size=size, each=decoded_by(folder), draws=section.num_chains)
-        )
+    def score_all(candidates: Sequence[tuple[Problem, Solution, Verdict]]) -> list[Verified]:
+        return list(spread(scoring, candidates, environment, shard_size=size, each=each, draws=section.num_chains))
 
     return judge_by_genrm(score_all, sides, f"genrm {weights_hash(folder)}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import _checkout  # noqa: F401 - before the package
@@ -31,8 +30,7 @@ def main() -> None:
         "verification": section, "evaluation": params.evaluation, "prompts": params.prompts, "seed": params.seed
     }  # fmt: skip
     with track("verify", sections=sections) as run:
-        from proofline.sampling.policy import decoded_by, shard_size
-        from proofline.verification import verify
+        from proofline.verification.served import scoring_by
 
         problems = subset(read_records("data/problems/test.jsonl", Problem), params.evaluation.problems)
         by_id = {problem.id: problem for problem in problems}
@@ -42,15 +40,12 @@ def main() -> None:
             (by_id[solution.problem_id], solution, grade.verdict)
             for solution, grade in zip(samples, grades, strict=True)
         ]
-        genrm = Path("models/genrm").absolute()
-        score = partial(
-            verify, genrm, prompts=params.prompts, section=section, run_seed=params.seed,
-            rows=environment.sampling_rows,
+        score, size, each = scoring_by(
+            environment, Path("models/genrm").absolute(), params.prompts, section, params.seed
         )  # fmt: skip
-        size = shard_size(section.num_chains, environment.sampling_rows)
         verifications = list(
-            spread(score, candidates, environment, shard_size=size, each=decoded_by(genrm), draws=section.num_chains)
-        )
+            spread(score, candidates, environment, shard_size=size, each=each, draws=section.num_chains)
+        )  # fmt: skip
         appearances = {solution.id: appearance(problem, solution) for problem, solution, _ in candidates}
         metrics = evaluate_verifier(problems, verifications, grades, appearances, params.evaluation, params.seed)
         write_records("reports/verify/verifications.jsonl", verifications)

@@ -28,6 +28,8 @@ class Server(ThreadingHTTPServer):
         """Who answers; None: whoever was asked."""
         self.owner, self.version = "vllm", "0.11.0"
         self.finish = "stop"
+        self.whole: Callable[[dict[str, Any]], bytes] | None = None
+        """Makes all of a good answer's body instead."""
         self.at_once = self.most_at_once = 0
         self.seconds = 0.0
         """How long an answer takes."""
@@ -66,6 +68,8 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(server.seconds)
             if self.path != "/v1/chat/completions":
                 self.say({"error": {"message": "no such page"}}, 404)
+            elif server.whole and act is None:
+                self.say(server.whole(request))
             elif act is None or act(self):
                 self.say(completion(server.answer(request), server.model or request["model"], server.finish))
         finally:

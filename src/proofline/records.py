@@ -305,6 +305,8 @@ class Verification(Record):
     """What the verifier wrote."""
     tokens_per_chain: tuple[int, ...]
     """The chains' lengths in generated tokens."""
+    server: str = ""
+    """Name and version of the server that wrote the chains; empty: this project's own loop."""
 
 
 Side = Literal["policy", "opponent", "tie"]

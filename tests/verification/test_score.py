@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from verifier_by_heart import ByHeart
 
 from proofline.config.schema import Prompts, Verification
-from proofline.data.prompts import verdict, verification_messages
+from proofline.data.prompts import verdict
 from proofline.data.synthetic import generate_problems
 from proofline.records import Decoding, Solution
 from proofline.sampling.engine import Completion
@@ -85,37 +86,20 @@ def test_candidates_are_scored_in_order_with_their_labels(tiny_policy: Path) -> 
     assert [row.chains for row in again[::-1]] == [row.chains for row in rows]
 
 
-def test_the_score_of_a_sampled_chain_is_that_of_a_forward_pass(tiny_policy: Path, tmp_path: Path) -> None:
+def test_the_score_of_a_sampled_chain_is_that_of_a_forward_pass(by_heart: ByHeart) -> None:
     """End to end: a model that has learnt one chain by heart, with a verdict that is Yes three times in four."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    problem = next(iter(generate_problems("dev", 1, 0)))
-    solution = Solution(
-        id="s", problem_id=problem.id, policy="sft", weights="w", sample_index=0, seed=0, text="#### 1", num_tokens=3,
-        decoding=Decoding(temperature=0.0, top_p=1.0, max_new_tokens=8), logprob=-1.0, finished=True,
-    )  # fmt: skip
-    tokenizer = AutoTokenizer.from_pretrained(tiny_policy)
-    model = AutoModelForCausalLM.from_pretrained(tiny_policy, dtype=torch.float32)
-    messages = verification_messages(problem.question, solution.text, PROMPTS)
-    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    documents = [f"{prompt}1 = 1: match\n{verdict(label)}{tokenizer.eos_token}" for label in (True, True, True, False)]
-    ids = tokenizer(documents, return_tensors="pt")["input_ids"]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in range(80):
-        model(input_ids=ids, labels=ids).loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    model.save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
-
+    tokenizer = AutoTokenizer.from_pretrained(by_heart.folder)
+    model = AutoModelForCausalLM.from_pretrained(by_heart.folder, dtype=torch.float32)
     section = Verification(policy="sft", num_chains=16, temperature=1.0, top_p=1.0, max_new_tokens=64)
-    (row,) = verify(tmp_path, [(problem, solution, "correct")], PROMPTS, section, 0, rows=4)
+    (row,) = verify(by_heart.folder, [by_heart.candidate], by_heart.prompts, section, 0, rows=4)
     scored = [(chain, p) for chain, p in zip(row.chains, row.p_yes_per_chain, strict=True) if not math.isnan(p)]
     assert {chain.split()[-1] for chain, _ in scored} == {"Yes", "No"}
     words = [tokenizer(verdict(label))["input_ids"][-1] for label in (True, False)]
     for chain, p in scored:
-        read = tokenizer(prompt + chain[: chain.rindex("?") + 1], return_tensors="pt")["input_ids"]
+        read = tokenizer(by_heart.prompt + chain[: chain.rindex("?") + 1], return_tensors="pt")["input_ids"]
         with torch.no_grad():
             expected = model(input_ids=read).logits[0, -1, words].softmax(-1)[0]
         assert p == pytest.approx(float(expected), abs=1e-4)

@@ -44,7 +44,7 @@ class Environment(BaseModel):
     judge_url: str = "https://api.openai.com/v1"
     """The one that the judge `endpoint` asks."""
     sampling_url: str | None = None
-    """The one that draws solutions in place of this machine (vLLM, SGLang); unset: the project's own decoding loop."""
+    """The one that draws solutions and chains in place of this machine (vLLM, SGLang); unset: the own decoding loop."""
     sampling_model: str = "{policy}-{weights}"
     """Name of a policy there. With the hash of its weights in it the server states which weights it serves; without
     `{weights}` they are what you say."""

@@ -158,7 +158,7 @@ class Endpoint:
                     body += chunk
                     if time.monotonic() > deadline:
                         raise _Passing(f"no whole answer within {self.timeout_seconds:g} s")
-            reply = read_reply(bytes(body))
+            reply = read_reply(bytes(body), question.watched)
         except APIStatusError as error:
             what = f"status {error.status_code}: {shown(str(error).encode())}"
             passing = error.status_code in TRANSIENT or error.status_code >= 500

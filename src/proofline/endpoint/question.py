@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 SEED_LIMIT = 2**31
 """Seeds of the API are commonly 32-bit."""
+MOST_ALTERNATIVES = 20
+"""Likeliest tokens at each position that the API gives at most, what was drawn among them or beside them."""
 SHOWN_CHARACTERS = 200
 
 
@@ -43,11 +46,14 @@ class Question:
     """Also ask for the log-probability of what was drawn."""
     weights: str = ""
     """Hash of the weights behind the name, where it is known: not sent, but another hash is another question."""
+    watched: tuple[str, ...] = ()
+    """Tokens whose log-probabilities are wanted wherever one of them is drawn."""
 
     @property
     def key(self) -> str:
-        """SHA-256 of all of it."""
-        text = json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        """SHA-256 of all of it: of what watches no token as before there was that to be asked."""
+        decides = {name: value for name, value in asdict(self).items() if name != "watched" or value}
+        text = json.dumps(decides, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def body(self) -> dict[str, Any]:
@@ -59,8 +65,21 @@ class Question:
             "top_p": self.top_p,
             "max_tokens": self.max_new_tokens,
             **({"seed": self.seed % SEED_LIMIT} if self.seed is not None else {}),
-            **({"logprobs": True} if self.logprobs else {}),
+            **({"logprobs": True} if self.logprobs or self.watched else {}),
+            **({"top_logprobs": MOST_ALTERNATIVES} if self.watched else {}),
         }
+
+
+class Drawn(BaseModel):
+    """One of the watched tokens, where it was drawn."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    token: str
+    line: str
+    """What stands before it on its line."""
+    logprobs: dict[str, float]
+    """Of the watched tokens there (nats); without those that are not among the likeliest."""
 
 
 class Reply(BaseModel):
@@ -82,6 +101,8 @@ class Reply(BaseModel):
     """None where the server does not count."""
     logprob: float | None = None
     """Sum over the drawn tokens (nats), where it was asked for and given."""
+    watched: tuple[Drawn, ...] | None = None
+    """In the order of the text; None where the server gave no log-probabilities."""
 
 
 class _Message(BaseModel):
@@ -89,8 +110,13 @@ class _Message(BaseModel):
     refusal: str | None = None
 
 
-class _Token(BaseModel):
+class _Alternative(BaseModel):
+    token: str = ""
     logprob: float
+
+
+class _Token(_Alternative):
+    top_logprobs: list[_Alternative] = []
 
 
 class _Logprobs(BaseModel):
@@ -115,7 +141,7 @@ class _Completion(BaseModel):
     usage: _Usage | None = None
 
 
-def read_reply(body: bytes) -> Reply:
+def read_reply(body: bytes, watched: Collection[str] = ()) -> Reply:
     """Raises Unusable, which says what came instead."""
     try:
         completion = _Completion.model_validate_json(body)
@@ -134,7 +160,17 @@ def read_reply(body: bytes) -> Reply:
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         logprob=sum(token.logprob for token in tokens) if tokens else None,
+        watched=tuple(_drawn(tokens, watched)) if tokens and watched else None,
     )
+
+
+def _drawn(tokens: Sequence[_Token], watched: Collection[str]) -> Iterator[Drawn]:
+    line = ""
+    for one in tokens:
+        if one.token in watched:
+            there = {token.token: token.logprob for token in (*one.top_logprobs, one) if token.token in watched}
+            yield Drawn(token=one.token, line=line, logprobs=there)
+        line = (line + one.token).rpartition("\n")[2]
 
 
 def shown(body: bytes) -> str:

@@ -46,6 +46,7 @@ def _judgement(one: Sides, ours: Verification, theirs: Verification, judge: str)
         replies=(*ours.chains, *theirs.chains),
         scores=scores,
         tokens=(sum(ours.tokens_per_chain), sum(theirs.tokens_per_chain)),
+        server=ours.server,
     )
 
 

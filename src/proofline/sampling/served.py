@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from proofline.config.environment import Environment
 from proofline.config.schema import Prompts
@@ -24,6 +24,9 @@ from proofline.records import Decoding, Problem, Solution, stable_id
 from proofline.sampling.policy import decoded_by, sample_solutions, shard_size
 from proofline.sampling.seeds import sample_seed
 from proofline.storage.weights import weights_hash
+
+Item = TypeVar("Item")
+Row = TypeVar("Row")
 
 ROUNDS_OF_REQUESTS = 64
 """Requests of a shard for each that is under way at once: a shard ends with a few stragglers."""
@@ -51,25 +54,31 @@ class Served(NamedTuple):
         )
 
 
-class Drawing(NamedTuple):
+class Drawing(NamedTuple, Generic[Item, Row]):
     """How `launch.spread` is to draw."""
 
-    function: Callable[[Sequence[Problem]], list[Solution]]
+    function: Callable[[Sequence[Item]], list[Row]]
     shard_size: int
     each: Literal["core", "process", "machine"]
 
 
-def drawing_by(environment: Environment, folder: Path, policy: str, *, num_samples: int, **settings: Any) -> Drawing:
+def drawing_by(
+    environment: Environment, folder: Path, policy: str, *, num_samples: int, **settings: Any
+) -> Drawing[Problem, Solution]:
     """By the server that the environment names, else by this project's own loop. `settings`: as of either function."""
     settings = {"num_samples": num_samples, **settings}
     if environment.sampling_url:
         served = find_served(environment, environment.sampling_url, folder, policy)
         sample = partial(sample_served, served, policy, environment=environment, **settings)
-        at_once = ROUNDS_OF_REQUESTS * environment.endpoint_requests
-        return Drawing(sample, max(1, at_once // num_samples), "machine")
+        return Drawing(sample, served_shard_size(environment, num_samples), "machine")
     rows = environment.sampling_rows
     own = partial(sample_solutions, folder, policy, rows=rows, **settings)
     return Drawing(own, shard_size(num_samples, rows), decoded_by(folder))
+
+
+def served_shard_size(environment: Environment, samples_per_item: int) -> int:
+    """Items of a shard, for so many samples of each."""
+    return max(1, ROUNDS_OF_REQUESTS * environment.endpoint_requests // samples_per_item)
 
 
 def find_served(environment: Environment, url: str, folder: Path, policy: str) -> Served:
