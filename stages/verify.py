@@ -17,9 +17,9 @@ from proofline.evaluation.metrics import scalars
 from proofline.evaluation.scored import Appearance
 from proofline.evaluation.verifier import evaluate_verifier
 from proofline.launch import spread
-from proofline.records import Grade, Problem, Solution
+from proofline.records import Grade, Problem, Solution, Verification
 from proofline.storage.artifacts import write_json
-from proofline.storage.records import read_records, write_records
+from proofline.storage.rows import ById, Each, Rows, write_rows
 from proofline.storage.weights import weights_hash
 from proofline.tracking import track
 
@@ -34,26 +34,25 @@ def main() -> None:
         from proofline.sampling.policy import decoded_by, shard_size
         from proofline.verification import verify
 
-        problems = subset(read_records("data/problems/test.jsonl", Problem), params.evaluation.problems)
-        by_id = {problem.id: problem for problem in problems}
-        samples = read_records(f"reports/evaluate/{policy}/samples.jsonl", Solution)
-        grades = read_records(f"reports/evaluate/{policy}/sample_grades.jsonl", Grade)
-        candidates = [
-            (by_id[solution.problem_id], solution, grade.verdict)
-            for solution, grade in zip(samples, grades, strict=True)
-        ]
+        problems = subset(Rows("data/problems/test.jsonl", Problem), params.evaluation.problems)
+        by_id = ById(problems)
+        samples = Rows(f"reports/evaluate/{policy}/samples.jsonl", Solution)
+        grades = Rows(f"reports/evaluate/{policy}/sample_grades.jsonl", Grade)
+        candidates = Each(
+            lambda solution, grade: (by_id[solution.problem_id], solution, grade.verdict), samples, grades
+        )  # fmt: skip
         genrm = Path("models/genrm").absolute()
         score = partial(
             verify, genrm, prompts=params.prompts, section=section, run_seed=params.seed,
             rows=environment.sampling_rows,
         )  # fmt: skip
         size = shard_size(section.num_chains, environment.sampling_rows)
-        verifications = list(
-            spread(score, candidates, environment, shard_size=size, each=decoded_by(genrm), draws=section.num_chains)
-        )
-        appearances = {solution.id: appearance(problem, solution) for problem, solution, _ in candidates}
+        scores = spread(
+            score, candidates, environment, shard_size=size, each=decoded_by(genrm), draws=section.num_chains
+        )  # fmt: skip
+        verifications = write_rows("reports/verify/verifications.jsonl", scores, Verification)
+        appearances = ((solution.id, appearance(problem, solution)) for problem, solution, _ in candidates)
         metrics = evaluate_verifier(problems, verifications, grades, appearances, params.evaluation, params.seed)
-        write_records("reports/verify/verifications.jsonl", verifications)
         about = {"weights": weights_hash("models/genrm"), "policy": policy}
         write_json("reports/verify/metrics.json", {**about, **metrics})
         run.log_metrics(scalars(metrics))

@@ -78,7 +78,7 @@ def spread(
         if each != "machine":
             take_place(threads)
         for shard in shards:
-            yield from function(list(shard))  # it may lie on the disk
+            yield from function(shard)
     else:
         yield from map_shards(function, shards, processes, threads, environment.restarts)
 
