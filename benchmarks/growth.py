@@ -3,8 +3,8 @@
     python benchmarks/growth.py [--problems 512] [--threads 2] [--self-check]
 
 Time should grow in proportion and memory stay flat. Each stage at each size is a process of its own, so that its peak
-is its own. Sampling and grading go shard by shard and write as they go; building pairs has to bring the solutions of
-each problem together and holds them, so its memory grows, by what a record costs.
+is its own. Sampling and grading go shard by shard, building pairs problem by problem, and all write as they go; the
+problems themselves are held here. Memory alone, of the stages' own scripts: `memory.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
@@ -25,6 +26,7 @@ from report import table, write_result
 
 from proofline.base.source import BUNDLED
 from proofline.config import load_params
+from proofline.data.graded import by_problem, graded
 from proofline.data.pairs import build_pairs
 from proofline.data.synthetic import generate_problems
 from proofline.records import Decoding, Grade, Problem, Solution
@@ -71,9 +73,8 @@ def grade(problems: Mapping[str, Problem], folder: Path, threads: int) -> int:
 
 def pairs(problems: Mapping[str, Problem], folder: Path, threads: int) -> int:
     solutions, grades = iter_records(folder / "samples.jsonl", Solution), iter_records(folder / "grades.jsonl", Grade)
-    found, ledger = build_pairs(problems, solutions, grades, load_params().pairs, 0)
-    write_records(folder / "pairs.jsonl", found)
-    return ledger["pairs"]
+    sampled = by_problem(problems.values(), graded(solutions, grades))
+    return write_records(folder / "pairs.jsonl", build_pairs(sampled, load_params().pairs, 0, Counter()))
 
 
 def run_stage(stage: str, count: int, folder: Path, threads: int) -> None:

@@ -49,7 +49,7 @@ def main() -> None:
     samples = read_records(folder / "samples.jsonl", Solution)
     looks = {row.id: appearance(by_id[row.problem_id], row) for row in samples if row.problem_id in by_id}
     grades = [row for row in read_records(folder / "sample_grades.jsonl", Grade) if row.problem_id in by_id]
-    scored = gather(tally(problems, grades), verified, looks)
+    scored = gather(tally(problems, grades), verified, looks.items())
     clusters = Clusters.of(problems, params.evaluation, params.seed)
     count = scored.answers.shape[1]
 

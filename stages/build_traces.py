@@ -2,65 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import _checkout  # noqa: F401 - before the package
 
 from proofline.config import Environment, load_environment, load_params
 from proofline.config.schema import Prompts, Writing
-from proofline.data.candidates import Candidate, length_drift, right_solutions, written_candidates
+from proofline.data.candidates import length_drift, right_solutions, written_candidates
+from proofline.data.graded import Candidate, by_problem, graded
 from proofline.data.traces import Asked, Write, build_traces, program, published
 from proofline.grading import SHARD_SOLUTIONS, grade_all
 from proofline.launch import spread
-from proofline.records import Critique, Demonstration, Grade, Problem, Solution
+from proofline.records import Critique, Demonstration, Grade, Problem, Solution, VerificationTrace
 from proofline.storage.artifacts import write_json
-from proofline.storage.records import read_records, write_records
+from proofline.storage.records import iter_records, write_records
+from proofline.storage.rows import Aside, ById, Rows
 from proofline.tracking import track
 
 POLICY = Path("models/dpo")
 """Whose verifications the source `self` is: the policy that becomes the verifier."""
+SAMPLES = {"sft": "data/samples/sft.jsonl", "dpo": "data/samples/dpo.jsonl", "published": "data/published.jsonl"}
 
 
 def main() -> None:
     params, environment = load_params(), load_environment()
     sections = {"traces": params.traces, "prompts": params.prompts, "seed": params.seed}
-    with track("build_traces", sections=sections) as run:
-        problems = {problem.id: problem for problem in read_records("data/problems/train.jsonl", Problem)}
-        sft, own, others = (read_graded(policy) for policy in ("sft", "dpo", "published"))
-        demonstrations = read_records("data/demonstrations.jsonl", Demonstration)
-        written = written_candidates(problems, demonstrations, params.traces.corrupted, params.seed)
-        candidates = [*sft, *own, *others, *grade(written, problems, environment)]
+    with track("build_traces", sections=sections) as run, Aside("data", VerificationTrace) as aside:
+        problems = Rows("data/problems/train.jsonl", Problem)
+        demonstrations = iter_records("data/demonstrations.jsonl", Demonstration)
+        by_id = ById(problems)
+        written = written_candidates(by_id, demonstrations, params.traces.corrupted, params.seed)
+        sampled = by_problem(problems, *map(read_graded, SAMPLES), grade(written, by_id, environment))
         writer = partial(
             writer_of, section=params.traces.writing, prompts=params.prompts, seed=params.seed, environment=environment
         )
         writers: dict[str, Write] = {source: writer(source) for source in params.traces.sources}
-        traces, ledger = build_traces(problems, candidates, writers, params.traces, params.seed)
+        traces, ledger = build_traces(sampled, writers, params.traces, params.seed, aside)
         write_records("data/traces.jsonl", traces)
-        solutions = right_solutions(problems, [*own, *others])
-        write_records("data/right_solutions.jsonl", solutions)
-        ledger["right_solutions"] = len(solutions)
-        ledger["length_drift"] = length_drift(sft, own)
+        solutions = right_solutions(by_problem(problems, read_graded("dpo"), read_graded("published")))
+        ledger["right_solutions"] = write_records("data/right_solutions.jsonl", solutions)
+        ledger["length_drift"] = length_drift(*(iter_records(SAMPLES[policy], Solution) for policy in ("sft", "dpo")))
         write_json("data/traces.json", ledger)
         run.log_metrics(ledger)
 
 
-def read_graded(policy: str) -> list[Candidate]:
-    """A policy's samples with their grades, which stand in the same order."""
-    samples = "data/published.jsonl" if policy == "published" else f"data/samples/{policy}.jsonl"
-    graded = zip(read_records(samples, Solution), read_records(f"data/grades/{policy}.jsonl", Grade), strict=True)
-    return [Candidate(solution, verdict) for solution, verdict in graded]
+def read_graded(policy: str) -> Iterator[Candidate]:
+    """A policy's samples with their grades."""
+    return graded(iter_records(SAMPLES[policy], Solution), iter_records(f"data/grades/{policy}.jsonl", Grade))
 
 
-def grade(solutions: Sequence[Solution], problems: dict[str, Problem], environment: Environment) -> list[Candidate]:
+def grade(solutions: Iterator[Solution], problems: ById[Problem], environment: Environment) -> Iterator[Candidate]:
     """What was written on purpose is graded like what was sampled."""
     grade_shard = partial(
         grade_all, problems=problems, workers=environment.grader_workers,
         deadline_seconds=environment.grader_deadline_seconds,
     )  # fmt: skip
-    grades = spread(grade_shard, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine")
-    return [Candidate(solution, verdict) for solution, verdict in zip(solutions, grades, strict=True)]
+    while shard := list(islice(solutions, SHARD_SOLUTIONS)):
+        grades = spread(grade_shard, shard, environment, shard_size=SHARD_SOLUTIONS, each="machine")
+        yield from graded(shard, grades)
 
 
 def writer_of(source: str, section: Writing, prompts: Prompts, seed: int, environment: Environment) -> Write:
@@ -68,7 +70,7 @@ def writer_of(source: str, section: Writing, prompts: Prompts, seed: int, enviro
     if source == "program":
         return program
     if source == "published":
-        return published(read_records("data/critiques.jsonl", Critique))
+        return published(ById(Rows("data/critiques.jsonl", Critique), "solution_id"))
     if source == "endpoint":
         from proofline.verification.teacher import ask_teacher, the_teacher
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import _checkout  # noqa: F401 - before the package
@@ -18,7 +20,8 @@ from proofline.grading import SHARD_SOLUTIONS, grade_all
 from proofline.launch import spread
 from proofline.records import Decoding, Demonstration, Grade, Problem, Solution
 from proofline.storage.artifacts import write_json
-from proofline.storage.records import read_records, write_records
+from proofline.storage.records import write_records
+from proofline.storage.rows import ById, Rows, write_rows
 from proofline.tracking import track
 
 
@@ -30,39 +33,34 @@ def main(policy: str) -> None:
     with track("evaluate", sections=sections, policy=policy) as run:
         from proofline.sampling.served import drawing_by
 
-        problems = subset(read_records("data/problems/test.jsonl", Problem), section.problems)
-        by_id = {problem.id: problem for problem in problems}
-        demonstrations = read_records("data/demonstrations.jsonl", Demonstration)
+        problems = subset(Rows("data/problems/test.jsonl", Problem), section.problems)
+        by_id, demonstrations = ById(problems), Rows("data/demonstrations.jsonl", Demonstration)
+        grade = partial(
+            grade_all, problems=by_id, workers=environment.grader_workers,
+            deadline_seconds=environment.grader_deadline_seconds,
+        )  # fmt: skip
 
-        def solve(
-            temperature: float, top_p: float, count: int, examples: Examples = NO_EXAMPLES
-        ) -> tuple[list[Solution], list[Grade]]:
+        def draw(temperature: float, top_p: float, count: int, examples: Examples = NO_EXAMPLES) -> Iterator[Solution]:
             decoding = Decoding(temperature=temperature, top_p=top_p, max_new_tokens=section.max_new_tokens)
-            draw = drawing_by(
+            by = drawing_by(
                 environment, weights, policy,
                 prompts=params.prompts, decoding=decoding, num_samples=count, run_seed=params.seed, examples=examples,
             )  # fmt: skip
-            solutions = list(
-                spread(draw.function, problems, environment, shard_size=draw.shard_size, each=draw.each, draws=count)
-            )
-            grade = partial(
-                grade_all, problems=by_id, workers=environment.grader_workers,
-                deadline_seconds=environment.grader_deadline_seconds,
-            )  # fmt: skip
-            return solutions, list(spread(grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine"))
+            return spread(by.function, problems, environment, shard_size=by.shard_size, each=by.each, draws=count)
 
-        train = read_records("data/problems/train.jsonl", Problem)
-        greedy, samples = solve(0.0, 1.0, 1), solve(section.temperature, section.top_p, section.num_samples)
+        def solve(name: str, drawn: Iterable[Solution]) -> tuple[Rows[Solution], Rows[Grade]]:
+            solutions = write_rows(folder / f"{name}.jsonl", drawn, Solution)
+            grades = spread(grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine")
+            return solutions, write_rows(folder / f"{name.removesuffix('s')}_grades.jsonl", grades, Grade)
+
+        greedy = solve("greedy", draw(0.0, 1.0, 1))
+        samples = solve("samples", draw(section.temperature, section.top_p, section.num_samples))
+        train = Rows("data/problems/train.jsonl", Problem)
         examples = [draw_examples(demonstrations, train, problems, shots, params.seed) for shots in section.shots[1:]]
-        drawn = [solve(0.0, 1.0, 1, some) for some in examples]
-        few_shot = [row for rows, _ in drawn for row in rows], [row for _, rows in drawn for row in rows]
-        shown = {row.id: row for row in demonstrations}
+        few_shot = solve("few_shot", chain.from_iterable(draw(0.0, 1.0, 1, some) for some in examples))
+        shown = {row.id: row for some in examples for rows in some.values() for row in rows}
         read = partial(read_all, problems=by_id, prompt=params.prompts.solution, shown=shown)
-        readings = [*read(*greedy), *read(*few_shot)]
-        for name, rows in (("greedy", greedy), ("samples", samples), ("few_shot", few_shot)):
-            write_records(folder / f"{name}.jsonl", rows[0])
-            write_records(folder / f"{name.removesuffix('s')}_grades.jsonl", rows[1])
-        write_records(folder / "readings.jsonl", readings)
+        write_records(folder / "readings.jsonl", chain(read(*greedy), read(*few_shot)))
         metrics = evaluate_policy(problems, *greedy, *samples, section, params.seed)
         write_json(folder / "metrics.json", metrics)
         run.log_metrics(scalars(metrics))

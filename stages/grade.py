@@ -11,9 +11,9 @@ from proofline.config import load_environment
 from proofline.grading import SHARD_SOLUTIONS, grade_all
 from proofline.grading.summary import disagreements, summarise
 from proofline.launch import spread
-from proofline.records import Problem, Solution
+from proofline.records import Grade, Problem, Solution
 from proofline.storage.artifacts import write_json
-from proofline.storage.records import read_records, write_records
+from proofline.storage.rows import ById, Rows, write_rows
 from proofline.tracking import track
 
 SAMPLES = {"sft": "data/samples/sft.jsonl", "dpo": "data/samples/dpo.jsonl", "published": "data/published.jsonl"}
@@ -25,15 +25,15 @@ def main() -> None:
     policy = parser.parse_args().policy
     environment = load_environment()
     with track("grade", sections={}, policy=policy) as run:
-        problems = {problem.id: problem for problem in read_records("data/problems/train.jsonl", Problem)}
+        problems = ById(Rows("data/problems/train.jsonl", Problem))
         grade = partial(
             grade_all, problems=problems, workers=environment.grader_workers,
             deadline_seconds=environment.grader_deadline_seconds,
         )  # fmt: skip
-        solutions = read_records(SAMPLES[policy], Solution)
-        grades = list(spread(grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine"))
+        solutions = Rows(SAMPLES[policy], Solution)
+        graded = spread(grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine")
+        grades = write_rows(f"data/grades/{policy}.jsonl", graded, Grade)
         summary = summarise(grades, problems)
-        write_records(f"data/grades/{policy}.jsonl", grades)
         write_json(f"data/grades/{policy}.json", {**summary, "disagreements": disagreements(grades, problems)})
         run.log_metrics(summary)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from proofline.evaluation.study_metrics import all_metrics, headline, protocol_m
 from proofline.records import Grade, Problem, Readings, Solution, Verification
 from proofline.registry.describe import describe_versions
 from proofline.storage.artifacts import write_json, write_text
-from proofline.storage.records import iter_records, read_records
+from proofline.storage.records import iter_records
+from proofline.storage.rows import Rows
 from proofline.tracking import track
 
 REPORTS = Path("reports")
@@ -46,9 +47,9 @@ def main() -> None:
         "evaluation": section, "verification": params.verification, "seed": seed,
     }  # fmt: skip
     with track("report", sections=sections) as run:
-        problems = subset(read_records("data/problems/test.jsonl", Problem), section.problems)
+        problems = subset(Rows("data/problems/test.jsonl", Problem), section.problems)
         judged = read_json(REPORTS / "judge/metrics.json")
-        greedy = {policy: read_records(EVALUATIONS / policy / "greedy.jsonl", Solution) for policy in EVALUATED}
+        greedy = {policy: Rows(EVALUATIONS / policy / "greedy.jsonl", Solution) for policy in EVALUATED}
         results = {policy: read_policy(policy, greedy[policy], judged["policies"]) for policy in EVALUATED}
         verifier = read_json(REPORTS / "verify/metrics.json")
         study = compose(problems, results, verifier, verified, judged["opponent"], section, seed)
@@ -87,11 +88,11 @@ def read_policy(policy: str, greedy: Sequence[Solution], win_rates: dict[str, An
     folder = EVALUATIONS / policy
     return PolicyResults(
         metrics=read_json(folder / "metrics.json"),
-        greedy_grades=read_records(folder / "greedy_grades.jsonl", Grade),
+        greedy_grades=Rows(folder / "greedy_grades.jsonl", Grade),
         worked=worked(greedy),
-        sample_grades=read_records(folder / "sample_grades.jsonl", Grade),
+        sample_grades=Rows(folder / "sample_grades.jsonl", Grade),
         win_rates=win_rates.get(policy),
-        readings=read_records(folder / "readings.jsonl", Readings),
+        readings=Rows(folder / "readings.jsonl", Readings),
     )
 
 
@@ -102,7 +103,7 @@ def read_items(
     verified: str,
 ) -> Items:
     """The test problems with all that was tried on them, and what `verify` said of the verified policy's samples."""
-    samples = read_records(EVALUATIONS / verified / "samples.jsonl", Solution)
+    samples = Rows(EVALUATIONS / verified / "samples.jsonl", Solution)
     rows = iter_records(REPORTS / "verify/verifications.jsonl", Verification)
     scored = candidates(samples, results[verified].sample_grades, worked(samples), rows)
     return gather_items(problems, results, greedy, verified, scored)
@@ -113,7 +114,7 @@ def worked(solutions: Sequence[Solution]) -> dict[str, bool]:
     return {row.id: text_shows_steps(row.text) for row in solutions}
 
 
-@cache
+@lru_cache(4096)
 def text_shows_steps(text: str) -> bool:
     """Policies often write the same."""
     return shows_steps(len(find_equations(text)))

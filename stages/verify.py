@@ -16,9 +16,9 @@ from proofline.evaluation.metrics import scalars
 from proofline.evaluation.scored import Appearance
 from proofline.evaluation.verifier import evaluate_verifier
 from proofline.launch import spread
-from proofline.records import Grade, Problem, Solution
+from proofline.records import Grade, Problem, Solution, Verification
 from proofline.storage.artifacts import write_json
-from proofline.storage.records import read_records, write_records
+from proofline.storage.rows import ById, Each, Rows, write_rows
 from proofline.storage.weights import weights_hash
 from proofline.tracking import track
 
@@ -32,23 +32,20 @@ def main() -> None:
     with track("verify", sections=sections) as run:
         from proofline.verification.served import scoring_by
 
-        problems = subset(read_records("data/problems/test.jsonl", Problem), params.evaluation.problems)
-        by_id = {problem.id: problem for problem in problems}
-        samples = read_records(f"reports/evaluate/{policy}/samples.jsonl", Solution)
-        grades = read_records(f"reports/evaluate/{policy}/sample_grades.jsonl", Grade)
-        candidates = [
-            (by_id[solution.problem_id], solution, grade.verdict)
-            for solution, grade in zip(samples, grades, strict=True)
-        ]
+        problems = subset(Rows("data/problems/test.jsonl", Problem), params.evaluation.problems)
+        by_id = ById(problems)
+        samples = Rows(f"reports/evaluate/{policy}/samples.jsonl", Solution)
+        grades = Rows(f"reports/evaluate/{policy}/sample_grades.jsonl", Grade)
+        candidates = Each(
+            lambda solution, grade: (by_id[solution.problem_id], solution, grade.verdict), samples, grades
+        )  # fmt: skip
         score, size, each = scoring_by(
             environment, Path("models/genrm").absolute(), params.prompts, section, params.seed
         )  # fmt: skip
-        verifications = list(
-            spread(score, candidates, environment, shard_size=size, each=each, draws=section.num_chains)
-        )  # fmt: skip
-        appearances = {solution.id: appearance(problem, solution) for problem, solution, _ in candidates}
+        scores = spread(score, candidates, environment, shard_size=size, each=each, draws=section.num_chains)
+        verifications = write_rows("reports/verify/verifications.jsonl", scores, Verification)
+        appearances = ((solution.id, appearance(problem, solution)) for problem, solution, _ in candidates)
         metrics = evaluate_verifier(problems, verifications, grades, appearances, params.evaluation, params.seed)
-        write_records("reports/verify/verifications.jsonl", verifications)
         about = {"weights": weights_hash("models/genrm"), "policy": policy}
         write_json("reports/verify/metrics.json", {**about, **metrics})
         run.log_metrics(scalars(metrics))

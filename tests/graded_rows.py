@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from proofline.records import Decoding, Grade, Problem, Solution, Verdict
+from collections.abc import Iterable, Mapping
+from tempfile import gettempdir
+from typing import Any
+
+from proofline.config.schema import Traces
+from proofline.data.graded import Candidate, by_problem
+from proofline.data.traces import Write, build_traces
+from proofline.records import Decoding, Grade, Problem, Solution, Verdict, VerificationTrace
+from proofline.storage.rows import Aside
 
 PROBLEM = Problem(
     id="p", source="synthetic", family="word", split="train", skeleton="s", answer="41",
@@ -26,3 +34,14 @@ def grade(row: Solution, verdict: Verdict) -> Grade:
         solution_id=row.id, problem_id=row.problem_id, verdict=verdict,
         extracted=row.text.split()[-1] if verdict != "unparsed" else None, reason="", grader="test",
     )  # fmt: skip
+
+
+def traced(
+    problems: Mapping[str, Problem], rows: Iterable[Candidate], writers: Mapping[str, Write], section: Traces
+) -> tuple[list[VerificationTrace], dict[str, Any]]:
+    """Traces of candidates in any order of the problems, and their ledger."""
+    places = {problem_id: place for place, problem_id in enumerate(problems)}
+    ordered = sorted(rows, key=lambda row: places[row.problem_id])
+    with Aside(gettempdir(), VerificationTrace) as aside:
+        traces, ledger = build_traces(by_problem(problems.values(), ordered), writers, section, 0, aside)
+        return list(traces), ledger

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from checkout import EMBEDDED
-from graded_rows import PROBLEM
+from graded_rows import PROBLEM, traced
 
 from proofline.cli import main
 from proofline.config import load_params
-from proofline.data.candidates import Candidate, written_candidates
+from proofline.data.candidates import written_candidates
+from proofline.data.graded import by_problem, graded
 from proofline.data.pairs import build_pairs
-from proofline.data.traces import build_traces, program
+from proofline.data.traces import program
 from proofline.records import Decoding, Demonstration, Grade, PreferencePair, Solution, VerificationTrace
 from proofline.storage.records import read_records, write_records
 
@@ -35,20 +37,19 @@ def root(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     demonstration = Demonstration(
         id="d", problem_id=PROBLEM.id, question=PROBLEM.question, solution=PROBLEM.solution, style="worked"
     )
-    made = written_candidates(problems, [demonstration], params.traces.corrupted, params.seed)
+    made = list(written_candidates(problems, [demonstration], params.traces.corrupted, params.seed))
     grades = [
         Grade(solution_id=row.id, problem_id=PROBLEM.id, verdict="wrong" if at % 2 else "correct", extracted=None,
               reason="made so", grader="test 1.0")
         for at, row in enumerate([*solutions, *made])
     ]  # fmt: skip
-    pairs, _ = build_pairs(problems, solutions, grades[:2], params.pairs, 0)
-    candidates = [Candidate(row, grade) for row, grade in zip(made, grades[2:], strict=True)]
-    traces, _ = build_traces(problems, candidates, {"program": program}, params.traces, 0)
+    sampled = by_problem([PROBLEM], graded(solutions, grades[:2]))
+    traces, _ = traced(problems, graded(made, grades[2:]), {"program": program}, params.traces)
     write_records(root / "data/problems/train.jsonl", problems.values())
     write_records(root / "data/demonstrations.jsonl", [demonstration])
     write_records(root / "data/samples/sft.jsonl", solutions)
     write_records(root / "data/grades/sft.jsonl", grades[:2])
-    write_records(root / "data/pairs.jsonl", pairs)
+    write_records(root / "data/pairs.jsonl", build_pairs(sampled, params.pairs, 0, Counter()))
     write_records(root / "data/traces.jsonl", traces)
     return root
 

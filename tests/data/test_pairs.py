@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from math import isnan, nan
 
 import pytest
@@ -10,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proofline.config.schema import Pairs
-from proofline.data.pairs import PairingError, build_pairs
-from proofline.records import PreferencePair, Solution, Verdict
+from proofline.data.graded import Candidate, by_problem
+from proofline.data.pairs import build_pairs, ledger
+from proofline.records import PreferencePair, Problem, Solution, Verdict
 
 
 def section(**changes: object) -> Pairs:
@@ -22,7 +25,15 @@ def paired(
     rows: list[tuple[Solution, Verdict]], **changes: object
 ) -> tuple[list[PreferencePair], dict[str, int | float]]:
     problems = {row.problem_id: PROBLEM.model_copy(update={"id": row.problem_id}) for row, _ in rows}
-    return build_pairs(problems, [row for row, _ in rows], [grade(*row) for row in rows], section(**changes), seed=0)
+    candidates = [Candidate(row, grade(row, verdict)) for row, verdict in rows]
+    return built(problems.values(), candidates, section(**changes))
+
+
+def built(
+    problems: Iterable[Problem], candidates: list[Candidate], section: Pairs
+) -> tuple[list[PreferencePair], dict[str, int | float]]:
+    counts: Counter[str] = Counter()
+    return list(build_pairs(by_problem(problems, candidates), section, 0, counts)), ledger(counts)
 
 
 @given(st.lists(st.sampled_from(["correct", "wrong", "unparsed"]), max_size=12), st.integers(1, 4))
@@ -49,9 +60,10 @@ def test_pairs_join_right_with_wrong_and_the_ledger_adds_up(verdicts: list[Verdi
 )  # fmt: skip
 def test_what_nobody_could_grade_is_on_neither_side(reason: str) -> None:
     """`\\boxed{5:00}` against `05:00`, `3 dozen` against 36: not read is not wrong, whatever the reason."""
-    unknown = solution(1, r"\boxed{5:00}")
-    grades = [grade(solution(0, "x"), "correct"), grade(unknown, "unparsed").model_copy(update={"reason": reason})]
-    pairs, ledger = build_pairs({"p": PROBLEM}, [solution(0, "x"), unknown], grades, section(), seed=0)
+    right, unknown = solution(0, "x"), solution(1, r"\boxed{5:00}")
+    unread = grade(unknown, "unparsed").model_copy(update={"reason": reason})
+    candidates = [Candidate(right, grade(right, "correct")), Candidate(unknown, unread)]
+    pairs, ledger = built([PROBLEM], candidates, section())
     assert pairs == []
     assert (ledger["problems_all_right"], ledger["problems_mixed"], ledger["solutions_without_label"]) == (1, 0, 1)
 
@@ -119,8 +131,3 @@ def test_the_closest_edit_is_preferred_when_the_rule_says_so() -> None:
         [(solution(i, text), verdict) for i, (text, verdict) in enumerate(texts)], per_problem=1, rule="shortest_edit"
     )
     assert pair.rejected_id == "s1"
-
-
-def test_a_solution_without_a_grade_is_refused() -> None:
-    with pytest.raises(PairingError, match="s0 has no grade"):
-        build_pairs({"p": PROBLEM}, [solution(0, "x")], [], section(), seed=0)

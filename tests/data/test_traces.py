@@ -9,19 +9,20 @@ from math import isnan
 from random import Random
 
 import pytest
-from graded_rows import PROBLEM, grade, solution
+from graded_rows import PROBLEM, grade, solution, traced
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proofline.config.schema import Traces
-from proofline.data.candidates import Candidate, length_drift, right_solutions, written_candidates
+from proofline.data.candidates import length_drift, right_solutions, written_candidates
 from proofline.data.demonstrations import write_demonstrations
 from proofline.data.equations import corrupt
+from proofline.data.graded import Candidate, by_problem
 from proofline.data.layout import by_layout, independence
 from proofline.data.leaks import leak
 from proofline.data.prompts import NO, VERDICT_LINE, YES
 from proofline.data.synthetic import generate, write_solution
-from proofline.data.traces import Asked, TraceError, build_traces, program, published
+from proofline.data.traces import Asked, TraceError, program, published
 from proofline.grading import grade_all
 from proofline.records import Critique, Demonstration, Grade, Problem, Verdict, VerificationTrace
 
@@ -42,7 +43,7 @@ def candidate(index: int, text: str, verdict: Verdict, policy: str = "sft") -> C
 
 def test_a_candidate_and_its_counterpart_become_traces() -> None:
     rows = [candidate(0, RIGHT, "correct"), candidate(1, WRONG, "wrong"), candidate(2, COMPACT, "correct")]
-    traces, ledger = build_traces({"p": PROBLEM}, rows, {"program": program}, section(), seed=0)
+    traces, ledger = traced({"p": PROBLEM}, rows, {"program": program}, section())
     assert {(trace.solution_id, trace.label) for trace in traces} == {("s0", True), ("s1", False)}
     assert ledger["chains"] == {"program": {"kept": 3}}
     assert ledger["dropped_without_counterpart"] == 1, "a right compact solution alone would give its layout away"
@@ -55,12 +56,12 @@ def test_a_candidate_and_its_counterpart_become_traces() -> None:
 def test_both_layouts_with_counterparts_are_kept() -> None:
     rows = [candidate(0, RIGHT, "correct"), candidate(1, WRONG, "wrong"), candidate(2, COMPACT, "correct"),
             candidate(3, COMPACT_WRONG, "wrong")]  # fmt: skip
-    traces, ledger = build_traces({"p": PROBLEM}, rows, {"program": program}, section(), seed=0)
+    traces, ledger = traced({"p": PROBLEM}, rows, {"program": program}, section())
     assert len(traces) == 4
     assert list(ledger["layouts"].values()) == [{"yes": 1, "no": 1}] * 2
-    limited, ledger = build_traces({"p": PROBLEM}, rows, {"program": program}, section(limit=2), seed=0)
+    limited, ledger = traced({"p": PROBLEM}, rows, {"program": program}, section(limit=2))
     assert (len(limited), ledger["dropped_over_limit"]) == (2, 2)
-    few, _ = build_traces({"p": PROBLEM}, rows, {"program": program}, section(per_problem=2), seed=0)
+    few, _ = traced({"p": PROBLEM}, rows, {"program": program}, section(per_problem=2))
     assert Counter(trace.label for trace in few) == {True: 1, False: 1}
 
 
@@ -73,10 +74,10 @@ def test_both_layouts_with_counterparts_are_kept() -> None:
 )
 def test_what_nobody_could_grade_becomes_no_trace_of_either_label(question: str, text: str, verdict: Verdict) -> None:
     rows = [candidate(0, text, verdict), candidate(1, RIGHT, "correct"), candidate(2, WRONG, "wrong")]
-    traces, ledger = build_traces({"p": PROBLEM}, rows, {"program": program}, section(), seed=0)
+    traces, ledger = traced({"p": PROBLEM}, rows, {"program": program}, section())
     assert {trace.solution_id for trace in traces} == {"s1", "s2"}
     assert ledger["dropped_without_label"] == 1
-    assert [row.solution for row in right_solutions({"p": PROBLEM}, rows)] == [RIGHT]
+    assert [row.solution for row in right_solutions(by_problem([PROBLEM], rows))] == [RIGHT]
 
 
 def test_a_chain_that_contradicts_the_grade_is_dropped_whatever_the_label() -> None:
@@ -85,15 +86,15 @@ def test_a_chain_that_contradicts_the_grade_is_dropped_whatever_the_label() -> N
     lucky = "Bought: 3*12=35\nNow: 14+35=50\nLeft: 50-9=41\n#### 41"
     rows = [candidate(0, plausible, "wrong"), candidate(1, lucky, "correct"), candidate(2, RIGHT, "correct"),
             candidate(3, WRONG, "wrong")]  # fmt: skip
-    traces, ledger = build_traces({"p": PROBLEM}, rows, {"program": program}, section(), seed=0)
+    traces, ledger = traced({"p": PROBLEM}, rows, {"program": program}, section())
     assert ledger["chains"]["program"] == {"dropped_against_grade": 2, "kept": 2}
     assert {trace.solution_id for trace in traces} == {"s2", "s3"}
 
 
 def test_no_couple_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(TraceError, match=r"set traces\.corrupted to 1"):
-        build_traces({"p": PROBLEM}, [candidate(0, RIGHT, "correct")], {"program": program}, section(), seed=0)
-    assert build_traces({}, [], {"program": program}, section(), seed=0)[0] == []
+        traced({"p": PROBLEM}, [candidate(0, RIGHT, "correct")], {"program": program}, section())
+    assert traced({}, [], {"program": program}, section())[0] == []
 
 
 def test_writers_see_question_and_candidate_and_the_first_good_attempt_is_kept() -> None:
@@ -116,7 +117,7 @@ def test_writers_see_question_and_candidate_and_the_first_good_attempt_is_kept()
 
     rows = [candidate(0, RIGHT, "correct"), candidate(1, WRONG, "wrong")]
     writers = {"program": program, "endpoint": teacher}
-    traces, ledger = build_traces({"p": PROBLEM}, rows, writers, section(), seed=0)
+    traces, ledger = traced({"p": PROBLEM}, rows, writers, section())
     assert seen == [Asked("s0", PROBLEM.question, RIGHT), Asked("s1", PROBLEM.question, WRONG)]
     assert ledger["chains"]["endpoint"] == {"kept": 2}
     assert ledger["by_origin"] == {"program": 2, "endpoint": 2}
@@ -139,8 +140,8 @@ def test_writers_see_question_and_candidate_and_the_first_good_attempt_is_kept()
 )
 def test_what_is_dropped_is_counted_by_class(chain: str, fate: str) -> None:
     rows = [candidate(0, RIGHT, "correct"), candidate(1, WRONG, "wrong")]
-    writers = {"program": program, "published": published([critique("s1", chain)])}
-    _, ledger = build_traces({"p": PROBLEM}, rows, writers, section(), seed=0)
+    writers = {"program": program, "published": published({"s1": critique("s1", chain)})}
+    _, ledger = traced({"p": PROBLEM}, rows, writers, section())
     assert ledger["chains"]["published"] == {"no_chain": 1, fate: 1}
 
 
@@ -164,10 +165,10 @@ def generated(count: int, seed: int) -> tuple[dict[str, Problem], list[Candidate
 def many() -> tuple[dict[str, Problem], list[Candidate], list[VerificationTrace], dict]:
     problems, candidates = generated(250, seed=3)
     demonstrations = write_demonstrations(list(problems.values()), 250, seed=3)
-    written = written_candidates(problems, demonstrations, 1, seed=3)
+    written = list(written_candidates(problems, demonstrations, 1, seed=3))
     grades = grade_all(written, problems, workers=1)
     candidates += [Candidate(row, g) for row, g in zip(written, grades, strict=True)]
-    return problems, candidates, *build_traces(problems, candidates, {"program": program}, section(), seed=0)
+    return problems, candidates, *traced(problems, candidates, {"program": program}, section())
 
 
 def test_labels_are_balanced_within_layout_and_within_problem(many: tuple) -> None:
@@ -204,7 +205,7 @@ def test_the_form_of_a_chain_does_not_know_the_label(many: tuple) -> None:
     """The chain of a candidate is the same whatever the reference is: another one drops chains and changes none."""
     problems, candidates, traces, _ = many
     other = {i: p.model_copy(update={"solution": "1+1=2\n#### 2", "answer": "2"}) for i, p in problems.items()}
-    again, _ = build_traces(other, candidates, {"program": program}, section(), seed=0)
+    again, _ = traced(other, candidates, {"program": program}, section())
     chains = {trace.id: trace.chain for trace in traces}
     shared = [trace for trace in again if trace.id in chains]
     assert len(shared) > 0.9 * len(traces)
@@ -214,8 +215,8 @@ def test_the_form_of_a_chain_does_not_know_the_label(many: tuple) -> None:
 def test_traces_do_not_depend_on_the_order_of_the_candidates(many: tuple) -> None:
     problems, candidates, traces, _ = many
     distinct = {(row.solution.problem_id, row.solution.text): row for row in candidates[::-1]}
-    moved, _ = build_traces(problems, distinct.values(), {"program": program}, section(), seed=0)
-    assert moved == traces
+    moved, _ = traced(problems, distinct.values(), {"program": program}, section())
+    assert [row.model_dump_json() for row in moved] == [row.model_dump_json() for row in traces]
 
 
 TWO_THINGS = Problem(
@@ -233,23 +234,23 @@ def test_corrupted_copies_are_graded_like_every_candidate(policy: str) -> None:
     demonstration = Demonstration(
         id="d", problem_id="b", question=TWO_THINGS.question, solution=TWO_THINGS.solution, style="reference"
     )
-    rows = written_candidates(problems, [demonstration], 60, seed=0)
+    rows = list(written_candidates(problems, [demonstration], 60, seed=0))
     rows += [solution(0, RIGHT), solution(1, WRONG), solution(2, slipped, problem_id="b", policy=policy)]
     grades = grade_all(rows, problems, workers=1)
     made = [grade.verdict for row, grade in zip(rows, grades, strict=True) if row.policy == "corrupted"]
     assert len(made) > 5
     assert set(made[: len(made) - (policy == "corrupted")]) == {"wrong"}
     candidates = [Candidate(row, grade) for row, grade in zip(rows, grades, strict=True)]
-    traces, ledger = build_traces(problems, candidates, {"program": program}, section(per_problem=100), seed=0)
+    traces, ledger = traced(problems, candidates, {"program": program}, section(per_problem=100))
     assert "s2" not in {trace.solution_id for trace in traces}
     assert ledger["chains"]["program"]["dropped_against_grade"] >= 1
     assert all(trace.label == (trace.candidate_from.grade.verdict == "correct") for trace in traces)
 
 
 def test_no_copies_no_demonstrations() -> None:
-    assert written_candidates({"p": PROBLEM}, [], 1, seed=0) == []
+    assert list(written_candidates({"p": PROBLEM}, [], 1, seed=0)) == []
     demonstration = Demonstration(id="d", problem_id="p", question="q", solution=RIGHT, style="reference")
-    assert written_candidates({"p": PROBLEM}, [demonstration], 0, seed=0) == []
+    assert list(written_candidates({"p": PROBLEM}, [demonstration], 0, seed=0)) == []
     policies = Counter(row.policy for row in written_candidates({"p": PROBLEM}, [demonstration], 2, seed=0))
     assert policies["demonstration"] == 1 <= policies["corrupted"] <= 2
 
@@ -280,10 +281,8 @@ def test_independence_agrees_with_the_chi_square_distribution() -> None:
 
 
 def test_length_drift_is_a_ratio_of_mean_tokens() -> None:
-    before, after = ([Candidate(row, grade(row, "correct"))] for row in (solution(0, "a", tokens=20),
-                                                                          solution(1, "a", tokens=30)))  # fmt: skip
-    assert length_drift(before, after) == 1.5
-    assert isnan(length_drift([], after))
+    assert length_drift([solution(0, "a", tokens=20)], [solution(1, "a", tokens=30)]) == 1.5
+    assert isnan(length_drift([], [solution(1, "a", tokens=30)]))
 
 
 def test_a_grade_is_a_label_in_one_place_only() -> None:

@@ -52,7 +52,7 @@ class Invented:
         """The verifier's metrics, of these verifications or of others of the same candidates."""
         rows = self.verifications if verifications is None else verifications
         grades = self.sample_grades["dpo"]
-        return evaluate_verifier(self.problems, rows, grades, self.appearances, self.section, seed=0)
+        return evaluate_verifier(self.problems, rows, grades, self.appearances.items(), self.section, seed=0)
 
 
 def problem(number: int, source: str, family: str) -> Problem:

@@ -146,7 +146,7 @@ def shuffled(study: Invented) -> Invented:
 
 
 def scored(study: Invented) -> Scored:
-    return gather(tally(study.problems, study.sample_grades["dpo"]), study.verifications, study.appearances)
+    return gather(tally(study.problems, study.sample_grades["dpo"]), study.verifications, study.appearances.items())
 
 
 def beside(study: Invented) -> Metrics:

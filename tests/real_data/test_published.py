@@ -7,20 +7,21 @@ from collections import Counter
 from functools import partial
 
 import pytest
+from graded_rows import traced
 
 from proofline.config.environment import all_cores
 from proofline.config.schema import Prepare, Traces
-from proofline.data.candidates import Candidate
 from proofline.data.critiques import FILE, Published, read_published
 from proofline.data.curation import curate
 from proofline.data.equations import find_equations
+from proofline.data.graded import Candidate
 from proofline.data.leaks import leak, leaked_numbers
 from proofline.data.listed import listed
 from proofline.data.prepare import Prepared, prepare
 from proofline.data.published import gsm8k_problem, math_problem, text_field
 from proofline.data.sources import load_problems
 from proofline.data.subset import subset
-from proofline.data.traces import build_traces, program, published
+from proofline.data.traces import program, published
 from proofline.data.wording import ngrams, wording
 from proofline.grading import grade_all, grade_text
 from proofline.records import Decoding, Grade, Problem, Solution, Verdict
@@ -210,8 +211,8 @@ def test_traces_of_published_candidates_are_balanced_and_tell_nothing(
     section = Traces.model_validate(
         {"sources": ["program"], "per_problem": 4, "corrupted": 0, "limit": None, "writing": writing}
     )
-    writers = {"program": program, "published": published(read.critiques)}
-    traces, ledger = build_traces(gsm8k, candidates, writers, section, seed=0)
+    writers = {"program": program, "published": published({row.solution_id: row for row in read.critiques})}
+    traces, ledger = traced(gsm8k, candidates, writers, section)
     assert ledger["by_origin"]["program"] > 300
     assert ledger["label_by_layout"]["of_candidates"]["cramers_v"] > 0.2
     for key in ("problem_id", "layout"):

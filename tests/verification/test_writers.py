@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graded_rows import PROBLEM, grade, solution
+from graded_rows import PROBLEM, grade, solution, traced
 from speaking_server import Server, serving, status
 
 from proofline.config.schema import Prompts, Traces, Writing
-from proofline.data.candidates import Candidate
+from proofline.data.graded import Candidate
 from proofline.data.prompts import VERDICT_LINE
-from proofline.data.traces import Asked, build_traces
+from proofline.data.traces import Asked
 from proofline.endpoint import Endpoint, EndpointError
 from proofline.verification.teacher import REMEDY, ask_teacher
 from proofline.verification.write import write_chains
@@ -70,7 +70,7 @@ def test_a_teachers_chains_become_traces(teacher: Server) -> None:
     candidates = [Candidate(rows[0], grade(rows[0], "correct")), Candidate(rows[1], grade(rows[1], "wrong"))]
     section = Traces(sources=("endpoint",), per_problem=2, corrupted=0, limit=None, writing=WRITING)
     writers = {"endpoint": lambda asked: ask_teacher(at(teacher), asked, WRITING, 0)}
-    traces, ledger = build_traces({"p": PROBLEM}, candidates, writers, section, seed=0)
+    traces, ledger = traced({"p": PROBLEM}, candidates, writers, section)
     assert ledger["chains"] == {"endpoint": {"kept": 2}}
     assert {(trace.label, trace.chain) for trace in traces} == {
         (True, f"Step 1 is right.\n{VERDICT_LINE} Yes"),

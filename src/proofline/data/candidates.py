@@ -7,24 +7,17 @@ counterparts. Right solutions are demonstrations again: what a verifier is train
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from random import Random
-from typing import NamedTuple
 
 from proofline.data.equations import corrupt
+from proofline.data.graded import Sampled
 from proofline.data.verdicts import known_label
-from proofline.records import Decoding, Demonstration, Grade, Problem, Solution, stable_id
+from proofline.records import Decoding, Demonstration, Problem, Solution, stable_id
 
 WRITTEN = ("demonstration", "corrupted")
 """The names of the two, as of a policy."""
 UNKNOWN = float("nan")
-
-
-class Candidate(NamedTuple):
-    """A solution to be verified, and its grade."""
-
-    solution: Solution
-    grade: Grade
 
 
 def kind_of(policy: str) -> str:
@@ -34,45 +27,45 @@ def kind_of(policy: str) -> str:
 
 def written_candidates(
     problems: Mapping[str, Problem], demonstrations: Iterable[Demonstration], copies: int, seed: int
-) -> list[Solution]:
+) -> Iterator[Solution]:
     """Demonstrations and at most `copies` corrupted copies of each, ungraded; nothing where there are no copies."""
-    rows = []
     for row in demonstrations if copies else ():
         rng = Random(f"corrupted {seed} {row.id}")
         question = problems[row.problem_id].question
         spoilt = {corrupt(row.solution, question, rng) for _ in range(copies)} - {None}
         if spoilt:
-            rows.append(_solution(row, row.solution, "demonstration", 0))
-            rows += [_solution(row, str(text), "corrupted", at) for at, text in enumerate(sorted(map(str, spoilt)))]
-    return rows
+            yield _solution(row, row.solution, "demonstration", 0)
+        for at, text in enumerate(sorted(map(str, spoilt))):
+            yield _solution(row, text, "corrupted", at)
 
 
-def right_solutions(problems: Mapping[str, Problem], graded: Iterable[Candidate]) -> list[Demonstration]:
+def right_solutions(sampled: Iterable[Sampled]) -> Iterator[Demonstration]:
     """The distinct right solutions: a verifier trained on its policy's own, beside traces, stays that policy."""
-    rows: dict[str, Demonstration] = {}
-    for solution, grade in graded:
-        if known_label(grade):
-            row_id = stable_id("right solution", solution.problem_id, solution.text)
-            rows.setdefault(
-                row_id,
-                Demonstration(
-                    id=row_id,
-                    problem_id=solution.problem_id,
-                    question=problems[solution.problem_id].question,
+    for problem, streams in sampled:
+        seen: set[str] = set()
+        for solution, grade in (row for rows in streams for row in rows):
+            if known_label(grade) and solution.text not in seen:
+                seen.add(solution.text)
+                yield Demonstration(
+                    id=stable_id("right solution", problem.id, solution.text),
+                    problem_id=problem.id,
+                    question=problem.question,
                     solution=solution.text,
                     style=solution.policy,
-                ),
-            )
-    return list(rows.values())
+                )
 
 
-def length_drift(before: Iterable[Candidate], after: Iterable[Candidate]) -> float:
+def length_drift(before: Iterable[Solution], after: Iterable[Solution]) -> float:
     """Mean tokens of a policy's samples over those of the policy it came from; NaN where one has none."""
-    means = []
-    for rows in (before, after):
-        lengths = [row.solution.num_tokens for row in rows]
-        means.append(sum(lengths) / len(lengths) if lengths else UNKNOWN)
-    return means[1] / means[0] if means[0] else UNKNOWN
+    first, second = (_mean_tokens(rows) for rows in (before, after))
+    return second / first if first else UNKNOWN
+
+
+def _mean_tokens(rows: Iterable[Solution]) -> float:
+    count = total = 0
+    for row in rows:
+        count, total = count + 1, total + row.num_tokens
+    return total / count if count else UNKNOWN
 
 
 def _solution(row: Demonstration, text: str, policy: str, index: int) -> Solution:

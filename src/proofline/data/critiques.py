@@ -35,8 +35,12 @@ class Published(NamedTuple):
 
 
 def read_published(rows: Iterable[Row], train: Iterable[Problem]) -> Published:
-    """Rows of the published file whose problem is in `train`. Raises SourceError for a row that is not one of it."""
+    """Rows of the published file whose problem is in `train`, in the order of the problems.
+
+    Raises SourceError for a row that is not one of it.
+    """
     by_id = {problem.id: problem for problem in train}
+    places = {problem_id: place for place, problem_id in enumerate(by_id)}
     published = Published([], [], {})
     counts: Counter[str] = Counter()
     for row in rows:
@@ -51,6 +55,8 @@ def read_published(rows: Iterable[Row], train: Iterable[Problem]) -> Published:
         counts[fate] += 1
         if critique is not None:
             published.critiques.append(critique)
+    for kept in (published.solutions, published.critiques):
+        kept.sort(key=lambda one: places[one.problem_id])
     names = ("rows", "dropped_problem_not_in_train", "critiques", *(f"critique_{drop}" for drop in DROPS))
     return published._replace(counts={"solutions": len(published.solutions)} | {name: counts[name] for name in names})
 

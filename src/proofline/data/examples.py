@@ -7,13 +7,17 @@ that is no training problem is refused, so what is tested is never shown.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import insort
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 
 from proofline.records import Demonstration, Problem, stable_id
 
 Benchmark = tuple[str, str]
 """A problem's source and family."""
+Ranked = tuple[str, Demonstration]
+"""A demonstration after its hash."""
 Examples = Mapping[Benchmark, Sequence[Demonstration]]
 """What is shown before the problems of each benchmark; nothing before those of others."""
 NO_EXAMPLES: Examples = {}
@@ -32,23 +36,26 @@ def draw_examples(
 ) -> dict[Benchmark, tuple[Demonstration, ...]]:
     """`shots` examples for each benchmark of the tested problems. Raises ExamplesError."""
     benchmarks = {problem.id: benchmark(problem) for problem in train if problem.split == "train"}
-    by_benchmark: dict[Benchmark, list[Demonstration]] = defaultdict(list)
+    counts: Counter[Benchmark] = Counter()
+    lowest: dict[Benchmark, list[Ranked]] = defaultdict(list)
     for row in demonstrations:
         if row.problem_id not in benchmarks:
             raise ExamplesError(
                 f"demonstration {row.id} solves {row.problem_id}, which is no training problem: "
                 "`dvc repro prepare` writes demonstrations and problems that belong together"
             )
-        by_benchmark[benchmarks[row.problem_id]].append(row)
+        name = benchmarks[row.problem_id]
+        counts[name] += 1
+        insort(lowest[name], (stable_id("example", seed, row.id), row), key=itemgetter(0))
+        del lowest[name][shots:]
     examples = {}
     for name in sorted({benchmark(problem) for problem in tested}):
-        rows = sorted(by_benchmark[name], key=lambda row: stable_id("example", seed, row.id))
-        if len(rows) < shots:
+        if counts[name] < shots:
             raise ExamplesError(
-                f"{'/'.join(name)}: {len(rows)} demonstrations where evaluation.shots asks for {shots}; "
+                f"{'/'.join(name)}: {counts[name]} demonstrations where evaluation.shots asks for {shots}; "
                 "raise prepare.demonstrations, or set evaluation.shots to [0]"
             )
-        examples[name] = tuple(rows[:shots])
+        examples[name] = tuple(row for _, row in lowest[name])
     return examples
 
 

@@ -11,6 +11,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +20,19 @@ from proofline.data.equations import find_equations
 
 PERMUTATIONS = 999
 _OPERATION = re.compile(r"(?<=[\d)])\s*(?:[-+*/]|mod)")
+
+
+class Look(NamedTuple):
+    """A candidate's layout and label."""
+
+    layout: str
+    label: bool
+
+    @staticmethod
+    @cache
+    def of(layout: str, label: bool) -> Look:
+        """The one object for all candidates that look so: there are few kinds, and many candidates."""
+        return Look(layout, label)
 
 
 def layout(candidate: str) -> str:
@@ -40,11 +55,9 @@ def independence(rows: Sequence[tuple[str, bool]], seed: int) -> dict[str, float
 
     Both are NaN where there is one label or one layout only: nothing could be told from it.
     """
-    names, labels = (
-        np.unique([name for name, _ in rows], return_inverse=True)[1],
-        np.array([label for _, label in rows]),
-    )
-    if len(rows) < 2 or len(set(names.tolist())) < 2 or labels.all() or not labels.any():
+    numbers = {name: number for number, name in enumerate(sorted({name for name, _ in rows}))}
+    names, labels = np.array([numbers[name] for name, _ in rows]), np.array([label for _, label in rows])
+    if len(rows) < 2 or len(numbers) < 2 or labels.all() or not labels.any():
         return {"p_value": math.nan, "cramers_v": math.nan}
     rng = np.random.default_rng(seed)
     found = _chi_square(names, labels)

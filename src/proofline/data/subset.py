@@ -6,15 +6,15 @@ import hashlib
 from collections.abc import Sequence
 
 from proofline.records import Problem, stable_id
+from proofline.storage.rows import Each
 
 
-def subset(problems: Sequence[Problem], limit: int | None) -> list[Problem]:
-    """At most `limit` problems (None: all), in the order given."""
+def subset(problems: Sequence[Problem], limit: int | None) -> Sequence[Problem]:
+    """At most `limit` problems (None: all), in the order given; they stay where they are, in a file or a list."""
     if limit is None or limit >= len(problems):
-        return list(problems)
-    kept = sorted(problems, key=lambda problem: stable_id("subset", problem.id))[:limit]
-    ids = {problem.id for problem in kept}
-    return [problem for problem in problems if problem.id in ids]
+        return problems
+    ranked = sorted((stable_id("subset", problem.id), place) for place, problem in enumerate(problems))
+    return Each(problems.__getitem__, sorted(place for _, place in ranked[:limit]))
 
 
 def drawn(key: str, share: float) -> bool:

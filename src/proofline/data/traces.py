@@ -10,17 +10,23 @@ neither problem, layout nor writer tells the label. The ledger counts all of it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from proofline.config.schema import Traces
-from proofline.data.candidates import Candidate, kind_of
 from proofline.data.chain import verify
-from proofline.data.layout import by_layout, independence, layout
+from proofline.data.couples import couple_up, put_aside, shuffled
+from proofline.data.graded import Candidate, Sampled
+from proofline.data.layout import Look, by_layout, independence, layout
 from proofline.data.leaks import leak
 from proofline.data.prompts import verdict
 from proofline.data.verdicts import known_label, read_verdict
 from proofline.records import Critique, Origin, Problem, VerificationTrace, stable_id
+from proofline.storage.rows import Aside, Each
+
+ASKED_AT_ONCE = 4_096
+"""Candidates that a writer gets in one call: much work beside the start of its processes."""
 
 
 class Asked(NamedTuple):
@@ -45,44 +51,58 @@ def program(asked: Sequence[Asked]) -> list[list[str]]:
     return [[f"{chain.text}\n{verdict(chain.accepts)}"] if chain else [] for chain in chains]
 
 
-def published(critiques: Iterable[Critique]) -> Write:
-    """Published critiques as a writer, which has something to say of the published candidates alone."""
-    chains = {critique.solution_id: critique.chain for critique in critiques}
-    return lambda asked: [[chains[row.solution_id]] if row.solution_id in chains else [] for row in asked]
+def published(critiques: Mapping[str, Critique]) -> Write:
+    """Published critiques, by solution, as a writer: it has something to say of the published candidates alone."""
+    return lambda asked: [[critiques[row.solution_id].chain] if row.solution_id in critiques else [] for row in asked]
 
 
 def build_traces(
-    problems: Mapping[str, Problem],
-    candidates: Iterable[Candidate],
+    sampled: Iterable[Sampled],
     writers: Mapping[str, Write],
     section: Traces,
     seed: int,
-) -> tuple[list[VerificationTrace], dict[str, Any]]:
+    aside: Aside[VerificationTrace],
+) -> tuple[Sequence[VerificationTrace], dict[str, Any]]:
     """Traces with as many Yes as No, in a stable shuffled order, and the ledger. Raises TraceError where none is left.
 
-    `writers` by the names of the recipe's `sources`.
+    `writers` by the names of the recipe's `sources`. The traces lie `aside`: they are read when they are asked for.
     """
     counts: Counter[str] = Counter()
-    labelled = list(_labelled(candidates, counts))
-    kept, fates = _written(problems, labelled, writers)
-    couples = _couples(kept, section, seed)
+    looks: dict[int, list[Look]] = defaultdict(list)
+    fates: dict[str, Counter[str]] = {source: Counter() for source in writers}
+    traces = _written(_labelled(sampled, counts, looks), writers, fates)
+    couples = sorted(put_aside(couple, aside, seed) for couple in couple_up(traces, section, seed))
     taken = couples[: section.limit // 2 if section.limit else None]
-    if labelled and not taken:
+    of_candidates = list(chain.from_iterable(looks[stream] for stream in sorted(looks)))
+    kept = sum(fate["kept"] for fate in fates.values())
+    if of_candidates and not taken:
         raise TraceError(
-            f"{len(labelled)} graded candidates gave {len(kept)} chains and no couple of a right and a wrong one with "
+            f"{len(of_candidates)} graded candidates gave {kept} chains and no couple of a right and a wrong one with "
             "the same problem and layout: sample more solutions of a problem, or set traces.corrupted to 1 or more"
         )
-    traces = sorted((trace for couple in taken for trace in couple), key=lambda trace: _order(trace, seed))
-    of_candidates = [(layout(row.solution.text), known_label(row.grade) is True) for row in labelled]
-    of_traces = [(trace.layout, trace.label) for trace in traces]
-    return traces, {
+    chosen = Each(aside.__getitem__, shuffled(taken))
+    return chosen, {
         **{name: counts[name] for name in ("candidates", "dropped_same_text", "dropped_without_label")},
-        "chains": fates,
-        "dropped_without_counterpart": len(kept) - 2 * len(couples),
+        "chains": {source: dict(sorted(fate.items())) for source, fate in fates.items()},
+        "dropped_without_counterpart": kept - 2 * len(couples),
         "dropped_over_limit": 2 * (len(couples) - len(taken)),
-        "traces": len(traces),
-        "by_origin": dict(Counter(trace.origin for trace in traces)),
-        "by_candidate": dict(Counter(trace.candidate_from.policy for trace in traces)),
+        **_described(chosen, of_candidates, seed),
+    }
+
+
+def _described(traces: Iterable[VerificationTrace], of_candidates: Sequence[Look], seed: int) -> dict[str, Any]:
+    """What the ledger says of the traces, and of the candidates they come from."""
+    by_origin: Counter[str] = Counter()
+    by_candidate: Counter[str] = Counter()
+    of_traces: list[Look] = []
+    for trace in traces:
+        by_origin[trace.origin] += 1
+        by_candidate[trace.candidate_from.policy] += 1
+        of_traces.append(Look.of(trace.layout, trace.label))
+    return {
+        "traces": len(of_traces),
+        "by_origin": dict(by_origin),
+        "by_candidate": dict(by_candidate),
         "label_by_layout": {
             "of_candidates": independence(of_candidates, seed),
             "of_traces": independence(of_traces, seed),
@@ -91,25 +111,39 @@ def build_traces(
     }
 
 
+def _labelled(
+    sampled: Iterable[Sampled], counts: Counter[str], looks: dict[int, list[Look]]
+) -> Iterator[tuple[Problem, Candidate]]:
+    """The distinct candidates whose grade is a label; what they look like is noted by stream."""
+    for problem, streams in sampled:
+        seen: set[str] = set()
+        for stream, rows in enumerate(streams):
+            for candidate in rows:
+                counts["candidates"] += 1
+                text, label = candidate.solution.text, known_label(candidate.grade)
+                if text in seen:
+                    counts["dropped_same_text"] += 1
+                elif label is None:
+                    counts["dropped_without_label"] += 1
+                else:
+                    looks[stream].append(Look.of(layout(text), label))
+                    yield problem, candidate
+                seen.add(text)
+
+
 def _written(
-    problems: Mapping[str, Problem], candidates: Sequence[Candidate], writers: Mapping[str, Write]
-) -> tuple[list[VerificationTrace], dict[str, dict[str, int]]]:
-    """The chains that can be kept, and by writer what became of its candidates."""
-    asked = [
-        Asked(row.solution.id, problems[row.solution.problem_id].question, row.solution.text) for row in candidates
-    ]
-    kept: list[VerificationTrace] = []
-    fates: dict[str, dict[str, int]] = {}
-    for source, write in writers.items():
-        counts: Counter[str] = Counter()
-        for candidate, chains in zip(candidates, write(asked), strict=True):
-            problem = problems[candidate.solution.problem_id]
-            fate, chain = admit(chains, problem, candidate)
-            counts[fate] += 1
-            if chain is not None:
-                kept.append(_trace(problem, candidate, source, chain))
-        fates[source] = dict(sorted(counts.items()))
-    return kept, fates
+    labelled: Iterator[tuple[Problem, Candidate]], writers: Mapping[str, Write], fates: dict[str, Counter[str]]
+) -> Iterator[VerificationTrace]:
+    """The chains that can be kept, candidate by candidate; by writer it is counted what became of its candidates."""
+    while batch := list(islice(labelled, ASKED_AT_ONCE)):
+        asked = [Asked(row.solution.id, problem.question, row.solution.text) for problem, row in batch]
+        written = [write(asked) for write in writers.values()]
+        for (problem, candidate), *attempts in zip(batch, *written, strict=True):
+            for source, chains in zip(writers, attempts, strict=True):
+                fate, text = admit(chains, problem, candidate)
+                fates[source][fate] += 1
+                if text is not None:
+                    yield _trace(problem, candidate, source, text)
 
 
 def admit(chains: Sequence[str], problem: Problem, candidate: Candidate) -> tuple[str, str | None]:
@@ -129,48 +163,6 @@ def admit(chains: Sequence[str], problem: Problem, candidate: Candidate) -> tupl
             return "kept", f"{rationale.lstrip()}\n{verdict(says_right)}"
         fate = f"dropped_leak_{told}"
     return fate, None
-
-
-def _labelled(candidates: Iterable[Candidate], ledger: Counter[str]) -> Iterable[Candidate]:
-    """The distinct candidates whose grade is a label."""
-    seen: set[tuple[str, str]] = set()
-    for candidate in candidates:
-        ledger["candidates"] += 1
-        key = (candidate.solution.problem_id, candidate.solution.text)
-        if key in seen:
-            ledger["dropped_same_text"] += 1
-        elif known_label(candidate.grade) is None:
-            ledger["dropped_without_label"] += 1
-        else:
-            yield candidate
-        seen.add(key)
-
-
-def _couples(
-    traces: Iterable[VerificationTrace], section: Traces, seed: int
-) -> list[tuple[VerificationTrace, VerificationTrace]]:
-    """A Yes and a No that nothing but their content tells apart, `per_problem` traces of a problem at most.
-
-    Sampled candidates first, then written ones; within those by a seeded hash, so that a new candidate does not move
-    the others.
-    """
-    groups: dict[tuple[str, ...], dict[bool, list[VerificationTrace]]] = defaultdict(lambda: {True: [], False: []})
-    for trace in sorted(traces, key=lambda trace: _order(trace, seed)):
-        kind = kind_of(trace.candidate_from.policy)
-        groups[trace.problem_id, trace.origin, trace.layout, kind][trace.label].append(trace)
-    couples = [couple for group in groups.values() for couple in zip(group[True], group[False], strict=False)]
-    couples.sort(key=lambda couple: (kind_of(couple[0].candidate_from.policy) == "written", _order(couple[0], seed)))
-    taken: Counter[str] = Counter()
-    chosen = []
-    for couple in couples:
-        taken[couple[0].problem_id] += 2
-        if taken[couple[0].problem_id] <= section.per_problem:
-            chosen.append(couple)
-    return chosen
-
-
-def _order(trace: VerificationTrace, seed: int) -> str:
-    return stable_id("trace order", seed, trace.id)
 
 
 def _trace(problem: Problem, candidate: Candidate, source: str, chain: str) -> VerificationTrace:

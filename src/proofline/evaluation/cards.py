@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from proofline.config.schema import POLICIES, TRAINED
@@ -40,8 +39,12 @@ class Dataset:
 
     @classmethod
     def of(cls, path: str) -> Dataset:
-        content = Path(path).read_bytes()
-        return cls(path, content.count(b"\n"), hashlib.md5(content, usedforsecurity=False).hexdigest())
+        rows, digest = 0, hashlib.md5(usedforsecurity=False)
+        with open(path, "rb") as file:
+            for line in file:
+                rows += line.endswith(b"\n")
+                digest.update(line)
+        return cls(path, rows, digest.hexdigest())
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ clusters to the next (Cochran 1977, "Sampling Techniques", ch. 6).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -36,7 +36,7 @@ class Clusters:
         self.confidence, self._resamples, self._seed = confidence, resamples, seed
 
     @classmethod
-    def of(cls, problems: Sequence[Problem], section: Evaluation, seed: int) -> Clusters:
+    def of(cls, problems: Iterable[Problem], section: Evaluation, seed: int) -> Clusters:
         names = [problem.cluster for problem in problems]
         return cls(names, section.confidence, section.bootstrap_resamples, seed)
 

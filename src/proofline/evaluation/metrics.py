@@ -8,8 +8,9 @@ Overall pools all problems, so a large benchmark weighs more than a small one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,15 +26,16 @@ Metrics = dict[str, Any]
 
 def evaluate_policy(
     problems: Sequence[Problem],
-    greedy: Sequence[Solution],
+    greedy: Iterable[Solution],
     greedy_grades: Sequence[Grade],
-    samples: Sequence[Solution],
+    samples: Iterable[Solution],
     sample_grades: Sequence[Grade],
     section: Evaluation,
     seed: int,
 ) -> Metrics:
     """All metrics of one policy. `seed` decides the bootstrap's draws alone."""
-    policy, weights = _author([*greedy, *samples])
+    drawn = {"greedy": _drawn(greedy), "sampled": _drawn(samples)}
+    policy, weights = _author(*drawn.values())
     first, many = tally(problems, greedy_grades, 1), tally(problems, sample_grades, section.num_samples)
     clusters = Clusters.of(problems, section, seed)
 
@@ -63,8 +65,8 @@ def evaluate_policy(
         "weights": weights,
         "num_samples": section.num_samples,
         "confidence": section.confidence,
-        "cut_off": {"greedy": _cut_off(greedy), "sampled": _cut_off(samples)},
-        "mean_tokens": {"greedy": _tokens(greedy), "sampled": _tokens(samples)},
+        "cut_off": {how: rows.cut_off for how, rows in drawn.items()},
+        "mean_tokens": {how: rows.mean_tokens for how, rows in drawn.items()},
         "graders": {"greedy": _graders(greedy_grades), "sampled": _graders(sample_grades)},
         "overall": measure(np.arange(len(problems))),
         "benchmarks": {name: measure(rows) for name, rows in first.parts().items()},
@@ -100,28 +102,37 @@ def scalars(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
     return flat
 
 
-def _author(solutions: Sequence[Solution]) -> tuple[str, str]:
-    authors = {(solution.policy, solution.weights) for solution in solutions}
+class _Drawn(NamedTuple):
+    """What is said of solutions beside their grades."""
+
+    authors: set[tuple[str, str]]
+    """Policy and weights."""
+    cut_off: float
+    mean_tokens: float
+
+
+def _drawn(solutions: Iterable[Solution]) -> _Drawn:
+    authors: set[tuple[str, str]] = set()
+    cut_off, tokens = array("b"), array("q")
+    for solution in solutions:
+        authors.add((solution.policy, solution.weights))
+        cut_off.append(not solution.finished)
+        tokens.append(solution.num_tokens)
+    return _Drawn(authors, _mean(np.array(cut_off, float)), _mean(np.array(tokens, float)))
+
+
+def _author(*drawn: _Drawn) -> tuple[str, str]:
+    authors = set().union(*(rows.authors for rows in drawn))
     if len(authors) != 1:
         raise EvaluationError(f"solutions of one policy and one set of weights expected, found {sorted(authors)}")
     return authors.pop()
 
 
-def _graders(grades: Sequence[Grade]) -> Metrics:
+def _graders(grades: Iterable[Grade]) -> Metrics:
     """Share of solutions that both graders call right, or both wrong; how many one calls right and the other wrong."""
-    return {
-        "agreed": _mean(np.array([grade.agreed for grade in grades], dtype=float)),
-        "disputed": sum(grade.disputed for grade in grades),
-    }
+    marks = np.array([(grade.agreed, grade.disputed) for grade in grades], float).reshape(-1, 2)
+    return {"agreed": _mean(marks[:, 0]), "disputed": int(marks[:, 1].sum())}
 
 
 def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if values.size else float("nan")
-
-
-def _cut_off(solutions: Sequence[Solution]) -> float:
-    return _mean(np.array([not solution.finished for solution in solutions], dtype=float))
-
-
-def _tokens(solutions: Sequence[Solution]) -> float:
-    return _mean(np.array([solution.num_tokens for solution in solutions], dtype=float))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,15 @@ Matrix = dict[str, Any]
 FORM = "form"
 """The right answers that stand in the form that was asked for, less all right ones: what a step changes in it is the
 part of strict's change that is no change of ability."""
+
+
+class Read(NamedTuple):
+    """Of one solution's Readings, what is counted."""
+
+    finished: bool
+    strict: bool
+    flexible: bool
+    equivalence: bool
 
 
 def protocol_matrix(problems: Sequence[Problem], rows: Iterable[Readings], section: Evaluation, seed: int) -> Matrix:
@@ -58,11 +67,11 @@ def overall_shares(matrix: Matrix) -> Matrix:
     }
 
 
-def by_shots(problems: Sequence[Problem], rows: Iterable[Readings]) -> dict[int, list[Readings]]:
+def by_shots(problems: Sequence[Problem], rows: Iterable[Readings]) -> dict[int, list[Read]]:
     """The rows by number of examples, in the order of the problems. Raises EvaluationError where one is missing."""
-    found: dict[int, dict[str, Readings]] = defaultdict(dict)
+    found: dict[int, dict[str, Read]] = defaultdict(dict)
     for row in rows:
-        found[row.shots][row.problem_id] = row
+        found[row.shots][row.problem_id] = Read(row.finished, row.strict, row.flexible, row.equivalence)
     for shots, by_problem in found.items():
         if by_problem.keys() != {problem.id for problem in problems}:
             raise EvaluationError(
@@ -72,7 +81,7 @@ def by_shots(problems: Sequence[Problem], rows: Iterable[Readings]) -> dict[int,
     return {shots: [found[shots][problem.id] for problem in problems] for shots in sorted(found)}
 
 
-def _of_shots(problems: Sequence[Problem], rows: Sequence[Readings], clusters: Clusters) -> Matrix:
+def _of_shots(problems: Sequence[Problem], rows: Sequence[Read], clusters: Clusters) -> Matrix:
     right, cut_off = _right(rows), np.array([not row.finished for row in rows], float)
     numbers = np.array([is_number(problem.answer) for problem in problems], float)
 
@@ -108,7 +117,7 @@ def _bounded(right: Floats, cut_off: Floats, clusters: Clusters) -> Matrix:
     return {**clusters.mean(right)._asdict(), "least": float(least.mean()), "most": float(most.mean())}
 
 
-def _right(rows: Sequence[Readings]) -> Mapping[str, Floats]:
+def _right(rows: Sequence[Read]) -> Mapping[str, Floats]:
     """(problems,) of 0 and 1 by reader; of `FORM` -1 where an answer is right but not in the form, else 0."""
     right = {name: np.array([getattr(row, name) for row in rows], float) for name in READERS}
     return {**right, FORM: right["strict"] - right["equivalence"]}

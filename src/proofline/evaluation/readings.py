@@ -14,7 +14,7 @@ reference that is no number, `\frac{3}{4}`, is never met by flexible.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from proofline.answers import clean, find_statement, read_answer
 from proofline.answers.spelling import alternatives
@@ -74,19 +74,17 @@ def read(solution: Solution, grade: Grade, problem: Problem, forms: frozenset[st
 
 
 def read_all(
-    solutions: Sequence[Solution],
-    grades: Sequence[Grade],
+    solutions: Iterable[Solution],
+    grades: Iterable[Grade],
     problems: Mapping[str, Problem],
     prompt: str,
     shown: Mapping[str, Demonstration],
-) -> list[Readings]:
+) -> Iterator[Readings]:
     """One row per solution, in order. `prompt`: the recipe's template; `shown`: demonstrations by id."""
-    rows = []
     for solution, grade in zip(solutions, grades, strict=True):
         problem = problems[solution.problem_id]
         forms = asked_forms(prompt, (shown[one] for one in solution.examples), problem.solution)
-        rows.append(read(solution, grade, problem, forms))
-    return rows
+        yield read(solution, grade, problem, forms)
 
 
 def _same_text(number: str, reference: str) -> bool:

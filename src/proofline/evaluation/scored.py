@@ -5,9 +5,11 @@ In: grades by problem, verifications and appearances of the same candidates. Out
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import chain
 
 import numpy as np
 
@@ -81,38 +83,70 @@ class Scored:
         return (self.answers == RIGHT).astype(float)
 
 
-def gather(table: Tally, verifications: Sequence[Verification], appearances: Mapping[str, Appearance]) -> Scored:
-    """Raises EvaluationError where they are not of the same candidates, or these differ in their number of chains."""
-    verified = {row.solution_id: row for row in verifications}
-    if table.answers.size != len(verifications):
-        raise EvaluationError(
-            f"{len(verifications)} verifications for {table.answers.size} graded candidates: "
-            "verify and grade the same candidates of the same problems, once each"
-        )
-    if unseen := verified.keys() - appearances.keys():
-        raise EvaluationError(f"{len(unseen)} candidates without an appearance, e.g. {min(unseen)}")
-    sizes = {len(values) for row in verifications for values in (row.p_yes_per_chain, row.tokens_per_chain)}
-    if len(sizes) > 1:
-        raise EvaluationError(f"candidates with {sorted(sizes)} chains: verify all of them with equally many")
-    order = [one for row in table.solution_ids for one in row]
-    rows, looks, shape = [verified[one] for one in order], [appearances[one] for one in order], table.answers.shape
-    by_chain = (*shape, max(sizes, default=0))
+def gather(
+    table: Tally, verifications: Iterable[Verification], appearances: Iterable[tuple[str, Appearance]]
+) -> Scored:
+    """`appearances` with solution ids. Of what passes numbers are held, no rows.
+
+    Raises EvaluationError where they are not of the same candidates, or these differ in their number of chains.
+    """
+    places = {one: at for at, one in enumerate(chain.from_iterable(table.solution_ids))}
     return Scored(
         answers=table.answers,
-        p_yes=np.array([row.p_yes for row in rows], float).reshape(shape),
-        chains=np.array([row.p_yes_per_chain for row in rows], float).reshape(by_chain),
-        chain_tokens=np.array([row.tokens_per_chain for row in rows], int).reshape(by_chain),
-        tokens=np.array([look.num_tokens for look in looks], int).reshape(shape),
-        logprobs=np.array([look.logprob for look in looks], float).reshape(shape),
-        agreement=np.array(
-            [agreement([appearances[one].answer for one in row]) for row in table.solution_ids], float
-        ).reshape(shape),
-        layouts=np.unique([look.layout for look in looks], return_inverse=True)[1].reshape(shape),
-        equations=np.array([look.equations for look in looks], float).reshape(shape),
-        characters=np.array([look.characters for look in looks], float).reshape(shape),
-        check=np.array([look.check for look in looks], float).reshape(shape),
-        worked=np.array([look.worked for look in looks], float).reshape(shape),
+        **_verified(verifications, places, table.answers.shape),
+        **_looks(appearances, places, table.answers.shape),
     )
+
+
+def _verified(
+    verifications: Iterable[Verification], places: Mapping[str, int], shape: tuple[int, ...]
+) -> dict[str, np.ndarray]:
+    at, p_yes, chains, chain_tokens = array("q"), array("d"), array("d"), array("q")
+    sizes: set[int] = set()
+    for row in verifications:
+        at.append(places.get(row.solution_id, -1))
+        p_yes.append(row.p_yes)
+        chains.extend(row.p_yes_per_chain)
+        chain_tokens.extend(row.tokens_per_chain)
+        sizes |= {len(row.p_yes_per_chain), len(row.tokens_per_chain)}
+    if not np.array_equal(np.sort(np.array(at, int)), np.arange(len(places))):
+        raise EvaluationError(
+            f"{len(at)} verifications for {len(places)} graded candidates: "
+            "verify and grade the same candidates of the same problems, once each"
+        )
+    if len(sizes) > 1:
+        raise EvaluationError(f"candidates with {sorted(sizes)} chains: verify all of them with equally many")
+    order, by_chain = np.argsort(np.array(at, int)), (len(at), max(sizes, default=0))
+    return {
+        "p_yes": np.array(p_yes, float)[order].reshape(shape),
+        "chains": np.array(chains, float).reshape(by_chain)[order].reshape(*shape, by_chain[1]),
+        "chain_tokens": np.array(chain_tokens, int).reshape(by_chain)[order].reshape(*shape, by_chain[1]),
+    }
+
+
+def _looks(
+    appearances: Iterable[tuple[str, Appearance]], places: Mapping[str, int], shape: tuple[int, ...]
+) -> dict[str, np.ndarray]:
+    names = ("tokens", "logprobs", "agreement", "layouts", "equations", "characters", "check", "worked")
+    looks = {name: np.zeros(shape, int if name in ("tokens", "layouts") else float) for name in names}
+    seen, layouts = np.zeros(shape, bool), dict[str, int]()
+    answers: dict[int, dict[int, str | None]] = defaultdict(dict)
+    for solution_id, look in appearances:
+        if solution_id not in places:
+            continue
+        row, column = divmod(places[solution_id], shape[1])
+        seen[row, column] = True
+        layout = layouts.setdefault(look.layout, len(layouts))
+        told = (look.num_tokens, look.logprob, 0, layout, look.equations, look.characters, look.check, look.worked)
+        for name, value in zip(names, told, strict=True):
+            looks[name][row, column] = value
+        answers[row][column] = look.answer
+        if len(answers[row]) == shape[1]:
+            of_problem = answers.pop(row)
+            looks["agreement"][row] = agreement([of_problem[one] for one in range(shape[1])])
+    if unseen := [one for one, at in places.items() if not seen.flat[at]]:
+        raise EvaluationError(f"{len(unseen)} candidates without an appearance, e.g. {min(unseen)}")
+    return looks
 
 
 def agreement(answers: Sequence[str | None]) -> list[int]:

@@ -8,9 +8,11 @@ be compared with the reference votes too: whoever votes does not know the refere
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from sys import intern
 
 import numpy as np
 
@@ -55,26 +57,35 @@ class Tally:
         return {name: np.flatnonzero(np.array(self.benchmarks) == name) for name in in_order(self.benchmarks)}
 
 
-def tally(problems: Sequence[Problem], grades: Iterable[Grade], samples: int | None = None) -> Tally:
-    """Group grades by problem, in the order of `problems`. `samples`: how many each must have; None: equally many."""
-    rows: dict[str, list[Grade]] = defaultdict(list)
-    for grade in grades:
-        rows[grade.problem_id].append(grade)
-    if strangers := rows.keys() - {problem.id for problem in problems}:
+def tally(problems: Iterable[Problem], grades: Iterable[Grade], samples: int | None = None) -> Tally:
+    """Group grades by problem, in the order of `problems`. `samples`: how many each must have; None: equally many.
+
+    A problem's grades lie together, as they are written: of those that have passed, ids and numbers are held.
+    """
+    ids: dict[str, tuple[str, ...]] = {}
+    rows: dict[str, list[int]] = {}
+    for problem_id, group in groupby(grades, key=attrgetter("problem_id")):
+        if problem_id in rows:
+            raise EvaluationError(
+                f"the grades of {problem_id} do not lie together; `dvc repro` writes them so, sort an edited file"
+            )
+        row = list(group)
+        ids[problem_id], rows[problem_id] = tuple(grade.solution_id for grade in row), _answers(row)
+    benchmarks = {problem.id: intern(benchmark_of(problem)) for problem in problems}
+    if strangers := rows.keys() - benchmarks:
         raise EvaluationError(f"{len(strangers)} graded problems are not evaluated ones, e.g. {min(strangers)}")
     expected = samples or max((len(row) for row in rows.values()), default=0)
-    for problem in problems:
-        if len(rows[problem.id]) != expected:
+    for name in benchmarks:
+        if (found := len(rows.get(name, ()))) != expected:
             raise EvaluationError(
-                f"{problem.id} has {len(rows[problem.id])} grades where {expected} are expected: "
-                "grade all solutions of all problems, once"
+                f"{name} has {found} grades where {expected} are expected: grade all solutions of all problems, once"
             )
-    ordered = [rows[problem.id] for problem in problems]
+    answers = [rows.get(name, []) for name in benchmarks]
     return Tally(
-        problem_ids=tuple(problem.id for problem in problems),
-        benchmarks=tuple(benchmark_of(problem) for problem in problems),
-        solution_ids=tuple(tuple(grade.solution_id for grade in row) for row in ordered),
-        answers=np.array([_answers(row) for row in ordered], dtype=np.int64).reshape(len(ordered), expected),
+        problem_ids=tuple(benchmarks),
+        benchmarks=tuple(benchmarks.values()),
+        solution_ids=tuple(ids.get(name, ()) for name in benchmarks),
+        answers=np.array(answers, dtype=np.int64).reshape(len(answers), expected),
     )
 
 

@@ -12,7 +12,7 @@ Rates, AUROC and best-of-N follow Zhang et al. (2024), "Generative Verifiers"; t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -32,21 +32,24 @@ from proofline.records import Grade, Problem, Verification
 def evaluate_verifier(
     problems: Sequence[Problem],
     verifications: Sequence[Verification],
-    grades: Sequence[Grade],
-    appearances: Mapping[str, Appearance],
+    grades: Iterable[Grade],
+    appearances: Iterable[tuple[str, Appearance]],
     section: Evaluation,
     seed: int,
 ) -> Metrics:
-    """All metrics over the candidates that have a verification. `appearances` by solution id.
+    """All metrics over the candidates that have a verification. `appearances` with solution ids.
 
     `seed` decides the bootstrap's draws alone. Raises EvaluationError where candidates were not verified, graded or
     looked at alike.
     """
     seen, verified = {row.problem_id for row in verifications}, {row.solution_id for row in verifications}
-    ours = [problem for problem in problems if problem.id in seen]
-    table = tally(ours, [grade for grade in grades if grade.solution_id in verified])
+
+    def ours() -> Iterable[Problem]:
+        return (problem for problem in problems if problem.id in seen)
+
+    table = tally(ours(), (grade for grade in grades if grade.solution_id in verified))
     scored = gather(table, verifications, appearances)
-    clusters = Clusters.of(ours, section, seed)
+    clusters = Clusters.of(ours(), section, seed)
 
     def measure(scored: Scored, clusters: Clusters) -> Metrics:
         return {

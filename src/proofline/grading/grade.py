@@ -55,6 +55,7 @@ def grade_all(
     deadline_seconds: float = DEADLINE_SECONDS,
 ) -> list[Grade]:
     """One grade per solution, in the same order. `problems` maps problem ids; a missing one is a KeyError."""
+    solutions = list(solutions)  # a shard may lie on the disk
     readings = [read_answer(solution.text, solution.finished) for solution in solutions]
     references = {key: clean(problems[key].answer) for key in {solution.problem_id for solution in solutions}}
     tasks: list[Task | None] = [

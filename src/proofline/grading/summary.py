@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from sys import intern
 from typing import get_args
 
 from proofline.records import Grade, Problem, Undecided, Verdict
@@ -11,42 +12,50 @@ from proofline.records import Grade, Problem, Undecided, Verdict
 Summary = dict[str, "int | float | Summary"]
 
 
-def summarise(grades: Sequence[Grade], problems: Mapping[str, Problem]) -> Summary:
+def summarise(grades: Iterable[Grade], problems: Mapping[str, Problem]) -> Summary:
     """Counts and shares over all grades, and the same by family; a share of nothing is NaN.
 
     `accuracy` is the share of solutions graded correct, unparsed ones included; `mixed` the share of problems with a
     correct solution and one that is not. `agreed` counts the solutions that both graders call right, or both wrong:
     those that may become training data; `disputed` those on which they differ, `single` those that one alone judged.
     """
-    families = sorted({problems[grade.problem_id].family for grade in grades})
-    by_family: Summary = {
-        family: _numbers([grade for grade in grades if problems[grade.problem_id].family == family])
-        for family in families
-    }
-    return {**_numbers(grades), "families": by_family}
-
-
-def _numbers(grades: Sequence[Grade]) -> Summary:
-    counts = Counter(grade.verdict for grade in grades)
-    outcomes: dict[str, set[bool]] = defaultdict(set)
-    undecided = Counter(grade.undecided for grade in grades)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    outcomes: dict[str, int] = defaultdict(int)
+    families: dict[str, str] = {}
     for grade in grades:
-        outcomes[grade.problem_id].add(grade.verdict == "correct")
-    mixed = sum(len(seen) == 2 for seen in outcomes.values())
+        if grade.problem_id not in families:
+            families[grade.problem_id] = intern(problems[grade.problem_id].family)
+        outcomes[grade.problem_id] |= 1 if grade.verdict == "correct" else 2
+        counts[families[grade.problem_id]].update(_marks(grade))
+    for problem_id, seen in outcomes.items():
+        counts[families[problem_id]].update(problems=1, mixed=int(seen == 3))
+    every = sum(counts.values(), Counter())
+    return {**_numbers(every), "families": {family: _numbers(counts[family]) for family in sorted(counts)}}
+
+
+def _marks(grade: Grade) -> dict[str, int]:
+    """What one grade counts for."""
+    cause = {_cause(grade.undecided): 1} if grade.undecided else {}
+    judged = {"agreed": int(grade.agreed), "disputed": int(grade.disputed), "single": int(_single(grade))}
+    return {"solutions": 1, grade.verdict: 1, **cause, **judged}
+
+
+def _cause(undecided: Undecided) -> str:
+    return f"unparsed_{undecided.replace(' ', '_')}"
+
+
+def _numbers(counts: Counter[str]) -> Summary:
+    solutions, problems = counts["solutions"], counts["problems"]
+    names = ("solutions", *get_args(Verdict), *map(_cause, get_args(Undecided)), "agreed", "disputed", "single")
     return {
-        "solutions": len(grades),
-        **{verdict: counts[verdict] for verdict in get_args(Verdict)},
-        **{f"unparsed_{cause.replace(' ', '_')}": undecided[cause] for cause in get_args(Undecided)},
-        "agreed": sum(grade.agreed for grade in grades),
-        "disputed": sum(grade.disputed for grade in grades),
-        "single": sum(_single(grade) for grade in grades),
-        "accuracy": counts["correct"] / len(grades) if grades else float("nan"),
-        "problems": len(outcomes),
-        "mixed": mixed / len(outcomes) if outcomes else float("nan"),
+        **{name: counts[name] for name in names},
+        "accuracy": counts["correct"] / solutions if solutions else float("nan"),
+        "problems": problems,
+        "mixed": counts["mixed"] / problems if problems else float("nan"),
     }
 
 
-def disagreements(grades: Sequence[Grade], problems: Mapping[str, Problem]) -> list[dict[str, str]]:
+def disagreements(grades: Iterable[Grade], problems: Mapping[str, Problem]) -> list[dict[str, str]]:
     """The solutions that the graders do not judge alike, each with the answer, the reference and both reasons."""
     return [
         {
