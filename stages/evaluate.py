@@ -15,7 +15,7 @@ from proofline.data.subset import subset
 from proofline.evaluation.metrics import evaluate_policy, scalars
 from proofline.evaluation.readings import read_all
 from proofline.grading import SHARD_SOLUTIONS, grade_all
-from proofline.launch import spread
+from proofline.launch import keeping, spread
 from proofline.records import Decoding, Demonstration, Grade, Problem, Solution
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import read_records, write_records
@@ -27,7 +27,11 @@ def main(policy: str) -> None:
     section, folder = params.evaluation, Path("reports/evaluate", policy)
     weights = Path("models", policy).absolute()
     sections = {"evaluation": section, "prompts": params.prompts, "seed": params.seed}
-    with track("evaluate", sections=sections, policy=policy) as run:
+    inputs = (f"models/{policy}", "data/problems/test.jsonl")
+    with (
+        track("evaluate", sections=sections, policy=policy) as run,
+        keeping("evaluate", sections, inputs, environment, run, policy) as kept,
+    ):
         from proofline.sampling.served import drawing_by
 
         problems = subset(read_records("data/problems/test.jsonl", Problem), section.problems)
@@ -43,13 +47,20 @@ def main(policy: str) -> None:
                 prompts=params.prompts, decoding=decoding, num_samples=count, run_seed=params.seed, examples=examples,
             )  # fmt: skip
             solutions = list(
-                spread(draw.function, problems, environment, shard_size=draw.shard_size, each=draw.each, draws=count)
-            )
+                spread(
+                    draw.function, problems, environment, shard_size=draw.shard_size, each=draw.each, draws=count,
+                    kept=kept and kept.part(Solution, draw.given),
+                )
+            )  # fmt: skip
             grade = partial(
                 grade_all, problems=by_id, workers=environment.grader_workers,
                 deadline_seconds=environment.grader_deadline_seconds,
             )  # fmt: skip
-            return solutions, list(spread(grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine"))
+            grades = spread(
+                grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine",
+                kept=kept and kept.part(Grade),
+            )  # fmt: skip
+            return solutions, list(grades)
 
         train = read_records("data/problems/train.jsonl", Problem)
         greedy, samples = solve(0.0, 1.0, 1), solve(section.temperature, section.top_p, section.num_samples)

@@ -10,8 +10,8 @@ import _checkout  # noqa: F401 - before the package
 from proofline.config import load_environment
 from proofline.grading import SHARD_SOLUTIONS, grade_all
 from proofline.grading.summary import disagreements, summarise
-from proofline.launch import spread
-from proofline.records import Problem, Solution
+from proofline.launch import keeping, spread
+from proofline.records import Grade, Problem, Solution
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import read_records, write_records
 from proofline.tracking import track
@@ -24,14 +24,23 @@ def main() -> None:
     parser.add_argument("--policy", required=True, choices=sorted(SAMPLES))
     policy = parser.parse_args().policy
     environment = load_environment()
-    with track("grade", sections={}, policy=policy) as run:
-        problems = {problem.id: problem for problem in read_records("data/problems/train.jsonl", Problem)}
+    inputs = ("data/problems/train.jsonl",)
+    with (
+        track("grade", sections={}, policy=policy) as run,
+        keeping("grade", {}, inputs, environment, run, policy) as kept,
+    ):
+        problems = {problem.id: problem for problem in read_records(inputs[0], Problem)}
         grade = partial(
             grade_all, problems=problems, workers=environment.grader_workers,
             deadline_seconds=environment.grader_deadline_seconds,
         )  # fmt: skip
         solutions = read_records(SAMPLES[policy], Solution)
-        grades = list(spread(grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine"))
+        grades = list(
+            spread(
+                grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine",
+                kept=kept and kept.part(Grade),
+            )
+        )  # fmt: skip
         summary = summarise(grades, problems)
         write_records(f"data/grades/{policy}.jsonl", grades)
         write_json(f"data/grades/{policy}.json", {**summary, "disagreements": disagreements(grades, problems)})

@@ -16,8 +16,8 @@ from proofline.data.subset import subset
 from proofline.evaluation.metrics import scalars
 from proofline.evaluation.scored import Appearance
 from proofline.evaluation.verifier import evaluate_verifier
-from proofline.launch import spread
-from proofline.records import Grade, Problem, Solution
+from proofline.launch import keeping, spread
+from proofline.records import Grade, Problem, Solution, Verification
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import read_records, write_records
 from proofline.storage.weights import weights_hash
@@ -30,7 +30,10 @@ def main() -> None:
     sections = {
         "verification": section, "evaluation": params.evaluation, "prompts": params.prompts, "seed": params.seed
     }  # fmt: skip
-    with track("verify", sections=sections) as run:
+    with (
+        track("verify", sections=sections) as run,
+        keeping("verify", sections, ["models/genrm"], environment, run) as kept,
+    ):
         from proofline.sampling.policy import decoded_by, shard_size
         from proofline.verification import verify
 
@@ -49,8 +52,11 @@ def main() -> None:
         )  # fmt: skip
         size = shard_size(section.num_chains, environment.sampling_rows)
         verifications = list(
-            spread(score, candidates, environment, shard_size=size, each=decoded_by(genrm), draws=section.num_chains)
-        )
+            spread(
+                score, candidates, environment, shard_size=size, each=decoded_by(genrm), draws=section.num_chains,
+                kept=kept and kept.part(Verification),
+            )
+        )  # fmt: skip
         appearances = {solution.id: appearance(problem, solution) for problem, solution, _ in candidates}
         metrics = evaluate_verifier(problems, verifications, grades, appearances, params.evaluation, params.seed)
         write_records("reports/verify/verifications.jsonl", verifications)
