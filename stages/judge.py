@@ -15,8 +15,10 @@ from proofline.evaluation.judge import judge, win_rates
 from proofline.evaluation.judges import judge_metrics
 from proofline.evaluation.metrics import scalars
 from proofline.judging.sides import Sides, pair_up
-from proofline.launch import spread
+from proofline.launch import keeping, spread
+from proofline.launch.kept import Kept
 from proofline.records import Grade, Judgement, Problem, Solution
+from proofline.records import Verification as Verified
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import read_records, write_records
 from proofline.storage.weights import weights_hash
@@ -33,7 +35,11 @@ def main() -> None:
         "evaluation": section, "judge": params.judge, "prompts": params.prompts, "verification": params.verification,
         "seed": params.seed,
     }  # fmt: skip
-    with track("judge", sections=sections) as run:
+    inputs = [str(GENRM)] if kind == "genrm" else []
+    with (
+        track("judge", sections=sections) as run,
+        keeping("judge", sections, inputs, environment, run) as kept,
+    ):
         problems = subset(read_records("data/problems/test.jsonl", Problem), section.problems)
         grades = {policy: read_records(f"reports/evaluate/{policy}/greedy_grades.jsonl", Grade) for policy in POLICIES}
         others = [policy for policy in POLICIES if policy != opponent]
@@ -46,7 +52,7 @@ def main() -> None:
             if kind == "endpoint":
                 rows = ask(every, params.judge.endpoint, environment, run)
             else:
-                rows = score(every, params.prompts, params.verification, params.seed, environment)
+                rows = score(every, params.prompts, params.verification, params.seed, environment, kept)
             judged = {policy: rows[at * len(problems) :][: len(problems)] for at, policy in enumerate(others)}
         for policy, rows in judged.items():
             policies[policy] = win_rates(problems, rows, section, params.seed)
@@ -73,7 +79,12 @@ def ask(sides: Sequence[Sides], section: EndpointJudge, environment: Environment
 
 
 def score(
-    sides: Sequence[Sides], prompts: Prompts, section: Verification, seed: int, environment: Environment
+    sides: Sequence[Sides],
+    prompts: Prompts,
+    section: Verification,
+    seed: int,
+    environment: Environment,
+    kept: Kept | None,
 ) -> list[Judgement]:
     """By the trained verifier."""
     from proofline.judging.genrm import judge_by_genrm
@@ -86,8 +97,11 @@ def score(
 
     def score_all(candidates: Sequence[tuple[Problem, Solution, str]]) -> list:
         return list(
-            spread(scoring, candidates, environment, shard_size=size, each=decoded_by(folder), draws=section.num_chains)
-        )
+            spread(
+                scoring, candidates, environment, shard_size=size, each=decoded_by(folder), draws=section.num_chains,
+                kept=kept and kept.part(Verified),
+            )
+        )  # fmt: skip
 
     return judge_by_genrm(score_all, sides, f"genrm {weights_hash(folder)}")
 
