@@ -146,9 +146,10 @@ def stopped(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_run_and_the_progress_say_what_was_taken_up(stopped: Path) -> None:
+def test_the_run_and_the_progress_say_what_was_taken_up(stopped: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = Told()
     draw(stopped, run=run)
+    assert "checkpoints: 10 of 20 shards were finished by an interrupted run" in capsys.readouterr().err
     assert run.tags == {"proofline.taken_up": "10 shards"}
     assert len(computed(stopped)) == 20
     assert drawing(80, 40)() == "40 to do, 40 done by an interrupted run"

@@ -54,10 +54,7 @@ def keeping(
     bucket = environment.checkpoint_bucket
     place: Place = Bucket(f"{bucket}/{name}/{identity}") if bucket else Folder(folder)
     with ExitStack() as stack:
-        try:
-            stack.enter_context(held(folder / LOCK, WAIT_SECONDS))
-        except HeldError as error:
-            print(f"checkpoints: {error} does this stage too and keeps {folder}; this one keeps none", file=sys.stderr)
+        if not _ours(folder, stack):
             yield None
             return
         kept = Kept(Pieces(place, name, identity), decided_by, run, environment.save_steps)
@@ -68,6 +65,16 @@ def keeping(
             raise
         kept.pieces.clear()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ours(folder: Path, stack: ExitStack) -> bool:
+    """Whether no other stage of the same identity keeps its shards there; then none will until the stack ends."""
+    try:
+        stack.enter_context(held(folder / LOCK, WAIT_SECONDS))
+    except HeldError as error:
+        print(f"checkpoints: {error} does this stage too and keeps {folder}; this one keeps none", file=sys.stderr)
+        return False
+    return True
 
 
 def _decided_by(sections: Mapping[str, object], inputs: Sequence[str], environment: Environment) -> dict[str, Any]:
@@ -82,8 +89,10 @@ def _decided_by(sections: Mapping[str, object], inputs: Sequence[str], environme
     }
 
 
-def _hash(path: Path) -> str:
-    """Of a file, or of a policy's folder: its weights and what they mean."""
+def _hash(path: Path) -> str | None:
+    """Of a file, or of a policy's folder: its weights and what they mean. None: the stage will miss it too."""
+    if not path.exists():
+        return None
     if path.is_dir():
         return stable_id(weights_hash(path), files_hash(path))
     with open(path, "rb") as content:

@@ -68,9 +68,11 @@ class Kept:
         return Part(self, TypeAdapter(kind), to_json([str(kind), *given]))
 
     def take_up(self, keys: Sequence[str]) -> frozenset[str]:
-        """Which of these shards an interrupted stage has finished. The run is told."""
+        """Which of these shards an interrupted stage has finished; the run is told, and who watches it."""
         found = frozenset(keys) & self._found.keys()
         if found:
+            many = f"{len(found):,} of {len(keys):,} shards"
+            print(f"checkpoints: {many} were finished by an interrupted run", file=sys.stderr, flush=True)
             self._num_taken += len(found)
             self.run.set_tag("proofline.taken_up", f"{self._num_taken} shards")
         return found
