@@ -26,8 +26,9 @@ from proofline.data.prompts import solution_messages
 from proofline.data.synthetic import generate_problems
 from proofline.launch import spread
 from proofline.records import Decoding, Problem
-from proofline.sampling.engine import Engine, Request
+from proofline.sampling.engine import Engine
 from proofline.sampling.policy import Sampler, load_sampler, sample_solutions, shard_size
+from proofline.sampling.request import Request
 from proofline.sampling.seeds import sample_seed
 
 DECODING = Decoding(temperature=0.7, top_p=1.0, max_new_tokens=160)

@@ -17,7 +17,7 @@ from proofline.data.subset import subset
 from proofline.evaluation.metrics import evaluate_policy, scalars
 from proofline.evaluation.readings import read_all
 from proofline.grading import SHARD_SOLUTIONS, grade_all
-from proofline.launch import spread
+from proofline.launch import keeping, spread
 from proofline.records import Decoding, Demonstration, Grade, Problem, Solution
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import write_records
@@ -30,7 +30,11 @@ def main(policy: str) -> None:
     section, folder = params.evaluation, Path("reports/evaluate", policy)
     weights = Path("models", policy).absolute()
     sections = {"evaluation": section, "prompts": params.prompts, "seed": params.seed}
-    with track("evaluate", sections=sections, policy=policy) as run:
+    inputs = (f"models/{policy}", "data/problems/test.jsonl")
+    with (
+        track("evaluate", sections=sections, policy=policy) as run,
+        keeping("evaluate", sections, inputs, environment, run, policy) as kept,
+    ):
         from proofline.sampling.served import drawing_by
 
         problems = subset(Rows("data/problems/test.jsonl", Problem), section.problems)
@@ -46,11 +50,17 @@ def main(policy: str) -> None:
                 environment, weights, policy,
                 prompts=params.prompts, decoding=decoding, num_samples=count, run_seed=params.seed, examples=examples,
             )  # fmt: skip
-            return spread(by.function, problems, environment, shard_size=by.shard_size, each=by.each, draws=count)
+            return spread(
+                by.function, problems, environment, shard_size=by.shard_size, each=by.each, draws=count,
+                kept=kept and kept.part(Solution, by.given),
+            )  # fmt: skip
 
         def solve(name: str, drawn: Iterable[Solution]) -> tuple[Rows[Solution], Rows[Grade]]:
             solutions = write_rows(folder / f"{name}.jsonl", drawn, Solution)
-            grades = spread(grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine")
+            grades = spread(
+                grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine",
+                kept=kept and kept.part(Grade),
+            )  # fmt: skip
             return solutions, write_rows(folder / f"{name.removesuffix('s')}_grades.jsonl", grades, Grade)
 
         greedy = solve("greedy", draw(0.0, 1.0, 1))

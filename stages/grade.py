@@ -10,7 +10,7 @@ import _checkout  # noqa: F401 - before the package
 from proofline.config import load_environment
 from proofline.grading import SHARD_SOLUTIONS, grade_all
 from proofline.grading.summary import disagreements, summarise
-from proofline.launch import spread
+from proofline.launch import keeping, spread
 from proofline.records import Grade, Problem, Solution
 from proofline.storage.artifacts import write_json
 from proofline.storage.rows import ById, Rows, write_rows
@@ -24,14 +24,20 @@ def main() -> None:
     parser.add_argument("--policy", required=True, choices=sorted(SAMPLES))
     policy = parser.parse_args().policy
     environment = load_environment()
-    with track("grade", sections={}, policy=policy) as run:
-        problems = ById(Rows("data/problems/train.jsonl", Problem))
+    inputs = ("data/problems/train.jsonl",)
+    with (
+        track("grade", sections={}, policy=policy) as run,
+        keeping("grade", {}, inputs, environment, run, policy) as kept,
+    ):
+        problems = ById(Rows(inputs[0], Problem))
         grade = partial(
             grade_all, problems=problems, workers=environment.grader_workers,
             deadline_seconds=environment.grader_deadline_seconds,
         )  # fmt: skip
         solutions = Rows(SAMPLES[policy], Solution)
-        graded = spread(grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine")
+        graded = spread(
+            grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine", kept=kept and kept.part(Grade)
+        )  # fmt: skip
         grades = write_rows(f"data/grades/{policy}.jsonl", graded, Grade)
         summary = summarise(grades, problems)
         write_json(f"data/grades/{policy}.json", {**summary, "disagreements": disagreements(grades, problems)})

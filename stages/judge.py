@@ -14,7 +14,8 @@ from proofline.evaluation.judge import judge, win_rates
 from proofline.evaluation.judges import judge_metrics
 from proofline.evaluation.metrics import scalars
 from proofline.judging.sides import Sides, pair_up
-from proofline.launch import spread
+from proofline.launch import keeping, spread
+from proofline.launch.kept import Kept
 from proofline.records import Grade, Judgement, Problem, Solution, Verdict
 from proofline.records import Verification as Verified
 from proofline.storage.artifacts import write_json
@@ -33,7 +34,11 @@ def main() -> None:
         "evaluation": section, "judge": params.judge, "prompts": params.prompts, "verification": params.verification,
         "seed": params.seed,
     }  # fmt: skip
-    with track("judge", sections=sections) as run:
+    inputs = [str(GENRM)] if kind == "genrm" else []
+    with (
+        track("judge", sections=sections) as run,
+        keeping("judge", sections, inputs, environment, run) as kept,
+    ):
         problems = subset(read_records("data/problems/test.jsonl", Problem), section.problems)
         grades = {policy: read_records(f"reports/evaluate/{policy}/greedy_grades.jsonl", Grade) for policy in POLICIES}
         others = [policy for policy in POLICIES if policy != opponent]
@@ -46,7 +51,7 @@ def main() -> None:
             if kind == "endpoint":
                 rows = ask(every, params.judge.endpoint, environment, run)
             else:
-                rows = score(every, params.prompts, params.verification, params.seed, environment)
+                rows = score(every, params.prompts, params.verification, params.seed, environment, kept)
             judged = {policy: rows[at * len(problems) :][: len(problems)] for at, policy in enumerate(others)}
         for policy, rows in judged.items():
             policies[policy] = win_rates(problems, rows, section, params.seed)
@@ -73,17 +78,27 @@ def ask(sides: Sequence[Sides], section: EndpointJudge, environment: Environment
 
 
 def score(
-    sides: Sequence[Sides], prompts: Prompts, section: Verification, seed: int, environment: Environment
+    sides: Sequence[Sides],
+    prompts: Prompts,
+    section: Verification,
+    seed: int,
+    environment: Environment,
+    kept: Kept | None,
 ) -> list[Judgement]:
     """By the trained verifier."""
     from proofline.judging.genrm import judge_by_genrm
     from proofline.verification.served import scoring_by
 
     folder = GENRM.absolute()
-    scoring, size, each = scoring_by(environment, folder, prompts, section, seed)
+    by = scoring_by(environment, folder, prompts, section, seed)
 
     def score_all(candidates: Sequence[tuple[Problem, Solution, Verdict]]) -> list[Verified]:
-        return list(spread(scoring, candidates, environment, shard_size=size, each=each, draws=section.num_chains))
+        return list(
+            spread(
+                by.function, candidates, environment, shard_size=by.shard_size, each=by.each,
+                draws=section.num_chains, kept=kept and kept.part(Verified, by.given),
+            )
+        )  # fmt: skip
 
     return judge_by_genrm(score_all, sides, f"genrm {weights_hash(folder)}")
 

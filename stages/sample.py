@@ -11,7 +11,7 @@ import _checkout  # noqa: F401 - before the package
 
 from proofline.config import load_environment, load_params
 from proofline.data.subset import subset
-from proofline.launch import spread
+from proofline.launch import keeping, spread
 from proofline.records import Decoding, Problem, Solution
 from proofline.storage.records import read_records, write_records
 from proofline.tracking import track
@@ -21,7 +21,11 @@ def main(policy: str) -> None:
     params, environment = load_params(), load_environment()
     section = params.sampling
     sections = {"sampling": section, "prompts": params.prompts, "seed": params.seed}
-    with track("sample", sections=sections, policy=policy) as run:
+    inputs = (f"models/{policy}", "data/problems/train.jsonl")
+    with (
+        track("sample", sections=sections, policy=policy) as run,
+        keeping("sample", sections, inputs, environment, run, policy) as kept,
+    ):
         from proofline.sampling.served import drawing_by
 
         problems = subset(read_records("data/problems/train.jsonl", Problem), section.problems)
@@ -32,7 +36,7 @@ def main(policy: str) -> None:
         )  # fmt: skip
         solutions = spread(
             draw.function, problems, environment, shard_size=draw.shard_size, each=draw.each,
-            draws=section.num_samples,
+            draws=section.num_samples, kept=kept and kept.part(Solution, draw.given),
         )  # fmt: skip
         totals: Counter[str] = Counter()
         # Written as they come: no more than a few shards are ever held.

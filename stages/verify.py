@@ -15,7 +15,7 @@ from proofline.data.subset import subset
 from proofline.evaluation.metrics import scalars
 from proofline.evaluation.scored import Appearance
 from proofline.evaluation.verifier import evaluate_verifier
-from proofline.launch import spread
+from proofline.launch import keeping, spread
 from proofline.records import Grade, Problem, Solution, Verification
 from proofline.storage.artifacts import write_json
 from proofline.storage.rows import ById, Each, Rows, write_rows
@@ -29,7 +29,10 @@ def main() -> None:
     sections = {
         "verification": section, "evaluation": params.evaluation, "prompts": params.prompts, "seed": params.seed
     }  # fmt: skip
-    with track("verify", sections=sections) as run:
+    with (
+        track("verify", sections=sections) as run,
+        keeping("verify", sections, ["models/genrm"], environment, run) as kept,
+    ):
         from proofline.verification.served import scoring_by
 
         problems = subset(Rows("data/problems/test.jsonl", Problem), params.evaluation.problems)
@@ -39,10 +42,11 @@ def main() -> None:
         candidates = Each(
             lambda solution, grade: (by_id[solution.problem_id], solution, grade.verdict), samples, grades
         )  # fmt: skip
-        score, size, each = scoring_by(
-            environment, Path("models/genrm").absolute(), params.prompts, section, params.seed
+        by = scoring_by(environment, Path("models/genrm").absolute(), params.prompts, section, params.seed)
+        scores = spread(
+            by.function, candidates, environment, shard_size=by.shard_size, each=by.each, draws=section.num_chains,
+            kept=kept and kept.part(Verification, by.given),
         )  # fmt: skip
-        scores = spread(score, candidates, environment, shard_size=size, each=each, draws=section.num_chains)
         verifications = write_rows("reports/verify/verifications.jsonl", scores, Verification)
         appearances = ((solution.id, appearance(problem, solution)) for problem, solution, _ in candidates)
         metrics = evaluate_verifier(problems, verifications, grades, appearances, params.evaluation, params.seed)

@@ -23,8 +23,9 @@ from report import table, write_result
 from shape import SELF_CHECK, matmul_parameters, need_a_gpu, write_policy
 
 from proofline.records import Decoding
-from proofline.sampling.engine import Engine, Request
+from proofline.sampling.engine import Engine
 from proofline.sampling.policy import load_sampler
+from proofline.sampling.request import Request
 from proofline.sampling.rows import GRAPHS, STATIC, Stepping
 from proofline.sampling.seeds import sample_seed
 

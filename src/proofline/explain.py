@@ -197,8 +197,8 @@ def made(root: Path, problem: Problem, origin: Origin, params: Params) -> str | 
 
 def draw(folder: Path, chat: list[Message], decoding: Decoding, seed: int) -> str:
     """One sample of a policy by its own seed."""
-    from proofline.sampling.engine import Request
     from proofline.sampling.policy import shared_sampler
+    from proofline.sampling.request import Request
 
     sampler = shared_sampler(folder, 1)
     (ids,) = sampler.encode([chat])

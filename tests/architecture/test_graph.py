@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from source_graph import REPOSITORY, closure, modules, only_text
+from source_graph import REPOSITORY, closure, modules, only_text, room
 
 from proofline.config.schema import ABLATION, EVALUATED, POLICIES, TRAINED, Params
 from proofline.evaluation.cards import TRAININGS
 from proofline.evaluation.plots import POLICY_COLOURS
 from proofline.evaluation.study import TITLES
-from proofline.training.identity import CODE
+from proofline.training.identity import CODE, DRAWING
 
 GRAPH: dict[str, Any] = YAML(typ="safe").load((REPOSITORY / "dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in GRAPH.items()}
@@ -122,6 +122,19 @@ def test_the_code_of_a_checkpoint_is_what_its_training_runs() -> None:
         needed = needed_modules(stage).values()
         left_out = sorted(path for path in needed if not any(covers(part, path) for part in named))
         assert not left_out, f"add to CODE in training/identity.py: {', '.join(left_out)}"
+
+
+def test_the_code_of_a_piece_is_what_its_shards_run() -> None:
+    """What a stage has drawn, graded or verified by other code is not taken up either."""
+    drawing = [modules()[name] for name in modules() if room(name) in ("sampling", "grading")]
+    drawing.append(modules()["proofline.verification.score"])
+    needed = {name for path in drawing for name in closure(path, NEUTRAL) if not only_text(modules()[name])}
+    named = [f"src/proofline/{part}" for part in DRAWING]
+    paths = [str(path.relative_to(REPOSITORY)) for path in [*drawing, *(modules()[name] for name in needed)]]
+    left_out = sorted(path for path in paths if not any(covers(part, path) for part in named))
+    assert not left_out, f"add to DRAWING in training/identity.py: {', '.join(left_out)}"
+    idle = [part for part in named if not any(covers(part, path) for path in paths)]
+    assert not idle, f"take out of DRAWING: {', '.join(idle)}"
 
 
 def test_everything_a_stage_writes_is_cached() -> None:

@@ -36,7 +36,7 @@ ALLOWED = {
     "check": FOUNDATION | {"base", "data", "launch", "storage"},
     "explain": FOUNDATION | {"data", "storage", "sampling", "launch"},
 }
-ALLOWED["launch"] = ALLOWED["registry"] | {"registry"}
+ALLOWED["launch"] = ALLOWED["registry"] | {"registry", "checkpoints"}
 ALLOWED["cli"] = set(ALLOWED) | {"cli"}
 
 # A library and the only places that may import it: rooms, or single modules.

@@ -13,7 +13,7 @@ from small_checkpoints import IDENTITY, STAGE, a_writer, content, save, stored
 from proofline.checkpoints.bucket import Bucket
 from proofline.checkpoints.place import PlaceError, TakenError
 from proofline.checkpoints.store import Keep, Store, step_folder
-from proofline.checkpoints.trainings import find_trainings
+from proofline.checkpoints.trainings import find_kept
 from proofline.storage.weights import weights_hash
 from proofline.training.execution import Execution
 
@@ -43,7 +43,7 @@ def test_what_is_committed_is_what_was_handed_over(store: Store, tmp_path: Path)
     assert stored(store, 3) == content(3)
     (share,) = store.fetch(3, tmp_path)
     assert {path.name: path.read_bytes() for path in share.iterdir()} == content(3)
-    assert [one.identity for one in find_trainings(Bucket("gs://shelf/kept"))] == [IDENTITY]
+    assert [one.identity for one in find_kept(Bucket("gs://shelf/kept"))] == [IDENTITY]
     store.place.put(f"{step_folder(9)}/bbbbbbbb-00000/model.safetensors", [b"half"])
     store.collect()
     assert store.steps() == [3, 2]
@@ -95,7 +95,7 @@ def test_a_training_goes_on_from_a_bucket(server: object, tiny_policy: Path, tmp
     kept = replace(four_rows, checkpoints=tmp_path / "checkpoints", bucket="gs://shelf/kept", save_steps=1)
     with pytest.raises(Stopped):
         training("sft", tiny_policy)(0, tmp_path / "sft", Stops(), execution=kept)
-    (store,) = find_trainings(Bucket("gs://shelf/kept"), "train_sft")
+    (store,) = find_kept(Bucket("gs://shelf/kept"), "train_sft")
     assert store.committed() == [3, 2]
     assert not list((tmp_path / "checkpoints").rglob("step-*"))
     run = Recorded()

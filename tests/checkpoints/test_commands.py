@@ -8,11 +8,14 @@ import pytest
 from checkout import REPOSITORY
 from small_checkpoints import IDENTITY, STAGE, a_store, a_writer, save
 
+from proofline.checkpoints.folder import Folder
+from proofline.checkpoints.pieces import Pieces
 from proofline.checkpoints.store import LOCK, Keep, step_folder
 from proofline.cli import main
 from proofline.config import load_params
 from proofline.storage.lock import held
-from proofline.training.identity import software_identity
+from proofline.tracking.spool import leaves
+from proofline.training.identity import DRAWING, DRAWING_LIBRARIES, software_identity
 
 
 @pytest.fixture
@@ -104,3 +107,47 @@ def test_a_link_out_of_the_folder_is_no_training(repository: Path, capsys: pytes
     assert "no checkpoints in" in said(capsys, "list")
     said(capsys, "prune", "--all")
     assert len(list(elsewhere.rglob("manifest.json"))) == 4
+
+
+# Pieces of a stage of shards
+
+
+@pytest.fixture
+def drawn(repository: Path) -> Pieces:
+    """Three pieces of the recipe beside the checkpoints, the first cut off, and what a writer left."""
+    params = load_params(repository / "params.yaml")
+    recipe = dict(leaves({"verification": params.verification, "seed": params.seed}))
+    decided_by = {"recipe": recipe, "software": software_identity(DRAWING, DRAWING_LIBRARIES)}
+    pieces = Pieces(Folder(repository / "checkpoints/verify" / IDENTITY), "verify", IDENTITY)
+    for number in (1, 2, 3):
+        pieces.write(number, decided_by, {f"{number}-{shard}": ["1", "2"] for shard in range(number)})
+    first = pieces.place.path("piece-00000001.json")
+    first.write_bytes(first.read_bytes()[:-9])
+    first.with_name("piece-00000004.json.0a1b2c3d").touch()
+    return pieces
+
+
+def test_pieces_are_listed_and_told_like_checkpoints(drawn: Pieces, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = said(capsys, "list")
+    assert f"{STAGE}/{IDENTITY}: of the present recipe and code" in listed
+    assert f"verify/{IDENTITY}: of the present recipe and code" in listed
+    assert "  piece        3" in listed
+    assert "  6 results of 3 shards, written 20" in listed
+    assert "damaged: its bytes are not those that were written" in listed
+    assert "6 results of 3 shards, written 20" in said(capsys, "show", "verify")
+    failed = said(capsys, "verify", "verify/0123", status=1)
+    assert f"1 checkpoints cannot be gone on from (verify/{IDENTITY} piece 1)" in failed
+    recipe = Path("params.yaml")
+    chains = load_params(recipe).verification.num_chains
+    recipe.write_text(recipe.read_text().replace(f"num_chains: {chains}", "num_chains: 77"))
+    assert f"not of the present recipe (verification.num_chains {chains}, now 77)" in said(capsys, "list", "verify")
+
+
+def test_prune_leaves_every_whole_piece(drawn: Pieces, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "would remove pieces 1 and 1 leftovers" in said(capsys, "prune", "verify", "--dry-run")
+    assert "removed pieces 1 and 1 leftovers" in said(capsys, "prune", "verify")
+    assert drawn.numbers() == [3, 2]
+    with held(Path("checkpoints/verify") / IDENTITY / LOCK):
+        assert "is in use by process" in said(capsys, "prune", "verify", "--all", status=1)
+    assert "removed pieces 3, 2 and 0 leftovers" in said(capsys, "prune", "verify", "--all")
+    assert "no checkpoints of 'verify'" in said(capsys, "list", "verify", status=1)

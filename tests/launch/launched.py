@@ -44,6 +44,12 @@ def squares(shard: Sequence[int]) -> list[int]:
     return [number * number for number in shard]
 
 
+def squares_noted(trace: Path, shard: Sequence[int]) -> list[int]:
+    with open(trace, "a") as lines:
+        lines.write("".join(f"{number}\n" for number in shard))
+    return squares(shard)
+
+
 def squares_dying_once(trace: Path, shard: Sequence[int]) -> list[int]:
     """The process that gets number 5 dies with it, the first time."""
     if 5 in shard and not trace.exists():

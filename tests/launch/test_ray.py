@@ -20,7 +20,7 @@ from training_rows import PROMPTS, difference, train_all
 
 from proofline.config import Environment
 from proofline.data.synthetic import generate_problems
-from proofline.launch import LaunchError, launch, spread
+from proofline.launch import LaunchError, keeping, launch, spread
 from proofline.launch.cluster import Place
 from proofline.records import Decoding
 from proofline.storage.weights import weights_hash
@@ -147,6 +147,26 @@ def test_a_shard_whose_worker_died_is_computed_by_another(settings: Any, tmp_pat
     results = list(spread(function, range(40), settings(restarts=1), shard_size=3, each="machine"))
     assert results == [number * number for number in range(40)]
     assert (tmp_path / "died").exists()
+
+
+def test_shards_of_an_ended_stage_are_not_computed_again(settings: Any, tmp_path: Path) -> None:
+    """Whatever worker has finished them, before the one that ended it."""
+    environment = settings().model_copy(update={"checkpoints": str(tmp_path / "kept"), "save_steps": 1})
+    trace = tmp_path / "trace"
+
+    def stage(last: int) -> list[int]:
+        with keeping("grade", {}, [], environment, NullRun()) as kept:
+            assert kept
+            function, part = partial(launched.squares_noted, trace), kept.part(int)
+            return list(spread(function, [*range(12), last], environment, shard_size=1, each="machine", kept=part))
+
+    with pytest.raises(ValueError, match="found -1"):
+        stage(-1)
+    assert stage(12) == [number * number for number in range(13)]
+    noted = [int(line) for line in trace.read_text().split()]
+    assert set(noted) == {-1, *range(13)}
+    assert len(noted) <= 14 + 1, "the other worker was at a shard when the stage ended"
+    assert not list((tmp_path / "kept").rglob("*.json"))
 
 
 def test_bad_input_is_raised_as_itself_and_not_tried_again(settings: Any, tmp_path: Path) -> None:

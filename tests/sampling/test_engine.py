@@ -16,8 +16,10 @@ from transformers import AutoModelForCausalLM
 from proofline.config.schema import Prompts
 from proofline.data.synthetic import generate_problems
 from proofline.records import Decoding, Demonstration, Problem, Solution
-from proofline.sampling.engine import Completion, Engine, LayersError, Request, row_bucket
+from proofline.sampling.engine import Engine, LayersError
+from proofline.sampling.loop import row_bucket
 from proofline.sampling.policy import Sampler, load_sampler, sample_solutions, shared_sampler
+from proofline.sampling.request import Completion, Request
 from proofline.sampling.rows import GRAPHS, STATIC
 from proofline.sampling.seeds import sample_seed
 

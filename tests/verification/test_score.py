@@ -15,7 +15,7 @@ from proofline.config.schema import Prompts, Verification
 from proofline.data.prompts import verdict
 from proofline.data.synthetic import generate_problems
 from proofline.records import Decoding, Solution
-from proofline.sampling.engine import Completion
+from proofline.sampling.request import Completion
 from proofline.verification.score import mean_p_yes, p_yes, verdict_position, verify
 
 LINE = [40, 41, 42]

@@ -58,9 +58,9 @@ def decoding(folder: Path) -> Callable[[dict[str, Any]], bytes]:
 
 def scored(by_heart: ByHeart, server: Server, cache: Path) -> list[Row]:
     where = Environment(sampling_url=server.url, endpoint_cache=str(cache), endpoint_attempts=1)
-    score, size, each = scoring_by(where, by_heart.folder, by_heart.prompts, SECTION, 0)
-    assert (size, each) == (1024, "machine")
-    return score([by_heart.candidate])
+    by = scoring_by(where, by_heart.folder, by_heart.prompts, SECTION, 0)
+    assert (by.shard_size, by.each, by.given["server"]) == (1024, "machine", "vllm 0.11.0")
+    return by.function([by_heart.candidate])
 
 
 def test_a_servers_chains_are_scored_as_the_own_ones(by_heart: ByHeart, tmp_path: Path) -> None:

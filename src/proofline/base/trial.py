@@ -13,7 +13,8 @@ import torch
 from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from proofline.records import Decoding
-from proofline.sampling.engine import Engine, Request, prefill_attention, refuse_layers
+from proofline.sampling.engine import Engine, prefill_attention, refuse_layers
+from proofline.sampling.request import Request
 
 VOCABULARY, WINDOW, WIDTH = 96, 5, 64
 """Of the small model: tokens, positions of a sliding window, inner width of its feed-forward layers."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import google_crc32c
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -19,6 +19,7 @@ MANIFEST = "manifest.json"
 LARGEST_BYTES = 16 << 20
 """Of a manifest's file; one of 10,000 processes has 4 MB."""
 Natural = Annotated[int, Field(ge=0, le=2**62)]
+Said = TypeVar("Said", bound=BaseModel)
 
 
 class DamageError(CheckpointError):
@@ -71,6 +72,24 @@ class Manifest(BaseModel):
     def num_bytes(self) -> int:
         return sum(part.num_bytes for part in self.objects.values())
 
+    @property
+    def number(self) -> int:
+        return self.step
+
+    @property
+    def extent(self) -> str:
+        """How far the training was, in words."""
+        return f"of {self.of_steps}"
+
+    @property
+    def made(self) -> str:
+        """By whom and when, in words."""
+        return f"by {self.processes} processes, {self.written}"
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        return self.objects
+
 
 def seal(content: dict[str, Any]) -> bytes:
     """JSON that vouches for itself."""
@@ -78,10 +97,10 @@ def seal(content: dict[str, Any]) -> bytes:
     return (json.dumps({"content": content, "crc32c": f"{crc:08x}"}, sort_keys=True, indent=1) + "\n").encode()
 
 
-def unseal(chunks: Iterator[bytes], size: int) -> dict[str, Any]:
+def unseal(chunks: Iterator[bytes], size: int, largest: int = LARGEST_BYTES) -> dict[str, Any]:
     """What was sealed. Raises DamageError where the bytes are not those of `seal`."""
-    if size > LARGEST_BYTES:
-        raise DamageError(f"it has {size:,} bytes, and none that was written here has more than {LARGEST_BYTES:,}")
+    if size > largest:
+        raise DamageError(f"it has {size:,} bytes, and none that was written here has more than {largest:,}")
     data = b"".join(chunks)
     try:
         content = json.loads(data)["content"]
@@ -92,11 +111,12 @@ def unseal(chunks: Iterator[bytes], size: int) -> dict[str, Any]:
     raise DamageError("its bytes are not those that were written")
 
 
-def parse_manifest(content: dict[str, Any]) -> Manifest:
-    """Raises DamageError where the content is no manifest."""
+def parse(kind: type[Said], content: dict[str, Any]) -> Said:
+    """Raises DamageError where the content is no manifest, or whatever is asked for."""
     try:
-        return Manifest.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise DamageError(f"it is no manifest: {place}: {first['msg']}, found {str(first['input'])[:80]!r}") from None
+        what, found = kind.__name__.lower(), str(first["input"])[:80]
+        raise DamageError(f"it is no {what}: {place}: {first['msg']}, found {found!r}") from None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proofline.checkpoints.folder import Folder
-from proofline.checkpoints.manifest import MANIFEST, DamageError, Manifest, parse_manifest, seal, unseal
+from proofline.checkpoints.manifest import MANIFEST, DamageError, Manifest, parse, seal, unseal
 from proofline.checkpoints.place import CheckpointError, Found, Place, TakenError, checksum
 
 STEP = re.compile(r"step-(\d{8,12})")
@@ -49,6 +49,8 @@ class Store:
     stage: str
     identity: str
 
+    unit = "step"
+
     def steps(self) -> list[int]:
         """Whatever calls itself a checkpoint, the one of the most steps first."""
         found = {match[1] for name in self.place.names() if (match := STEP.fullmatch(name.partition("/")[0]))}
@@ -58,7 +60,7 @@ class Store:
         """Raises DamageError, CheckpointError where there is none that can be believed."""
         name = f"{step_folder(step)}/{MANIFEST}"
         try:
-            manifest = parse_manifest(unseal(self.place.read(name), self.place.size(name)))
+            manifest = parse(Manifest, unseal(self.place.read(name), self.place.size(name)))
         except FileNotFoundError:
             raise DamageError(f"it has no {MANIFEST}: it was cut off while it was written") from None
         except DamageError as error:

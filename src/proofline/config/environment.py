@@ -85,10 +85,11 @@ class Environment(BaseModel):
     micro_batch: Count | None = None
     """Rows in one forward pass of training; unset: the trainer's own choice. The global batch is the recipe's."""
     checkpoints: str = "checkpoints"
-    """Where trainings keep resumable checkpoints: a path from the repository's root, or `gs://bucket/prefix`. `none`:
+    """Where stages keep what they go on from: a path from the repository's root, or `gs://bucket/prefix`. `none`:
     nowhere, an interrupted one starts again."""
     save_steps: Count | None = None
-    """Optimizer steps between two of them; unset: the first after a minute, then as often as costs 1% of the time."""
+    """Optimizer steps, or shards of samples, between two of them; unset: the first after a minute, then as often as
+    costs 1% of the time."""
     keep_last: Count = 2
     """So many of a training's checkpoints stay until it is done."""
     keep_every: Count | None = None

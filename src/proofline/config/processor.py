@@ -27,6 +27,19 @@ def cpu_model() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def cpu_maker() -> str:
+    """`AuthenticAMD`, `GenuineIntel`; the processor's name where the system does not say."""
+    makers = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("vendor_id")]
+    return makers[0] if makers else cpu_model()
+
+
+def gpu_models() -> list[str]:
+    """The names of this machine's NVIDIA GPUs."""
+    told = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    lines = [line for file in told for line in file.read_text().splitlines()]
+    return sorted({line.partition(":")[2].strip() for line in lines if line.startswith("Model")})
+
+
 def has_gpu() -> bool:
     """Does this machine have an NVIDIA GPU that this process may see?"""
     return Path("/dev/nvidiactl").exists() and os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in ("", "-1")

@@ -21,7 +21,7 @@ from __future__ import annotations
 import os
 
 from proofline.config import Environment
-from proofline.config.processor import instruction_sets
+from proofline.config.processor import cpu_maker, cpu_model, gpu_models, has_gpu, instruction_sets
 
 LIMITS: dict[str, dict[str, str]] = {
     "native": {},
@@ -39,3 +39,12 @@ def settle(environment: Environment, precision: str = "fp32") -> None:
     limits = LIMITS[environment.instructions] if precision == "fp32" and "avx2" in instruction_sets() else {}
     for name, value in (WAITING | limits).items():
         os.environ.setdefault(name, value)
+
+
+def arithmetic(environment: Environment) -> str:
+    """A name for what decides the bits of a decoded sample here, as far as it is known: alike here, alike the bits."""
+    if has_gpu():
+        return f"GPU {', '.join(gpu_models())}"
+    if environment.instructions == "native" or "avx2" not in instruction_sets():
+        return f"{cpu_model()}, {environment.instructions}"
+    return "portable" if environment.instructions == "portable" else f"avx2 of {cpu_maker()}"

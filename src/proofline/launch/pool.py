@@ -1,12 +1,12 @@
-"""Shards of a list over processes of this machine, in order: launchers `local` and `accelerate`."""
+"""Shards of a list over processes of this machine: launchers `local` and `accelerate`."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
@@ -16,21 +16,21 @@ from proofline.tracking.progress import share
 
 def map_shards(
     function: Callable[[Sequence[Any]], list[Any]],
-    shards: Sequence[Sequence[Any]],
+    shards: Mapping[int, Sequence[Any]],
     processes: int,
     threads: int,
     restarts: int,
-) -> Iterator[Any]:
-    """The results of the shards, in their order; raises what the function refused with.
+) -> Iterator[tuple[int, list[Any]]]:
+    """The shards' numbers and results, as they are finished; raises what the function refused with.
 
     If a process dies, all are started again with what has not been given back yet, `restarts` times.
     """
-    given = 0
+    todo = dict(shards)
     for attempt in range(restarts + 1):
         try:
-            for results in _results(function, shards[given:], processes, threads):
-                given += 1
-                yield from results
+            for number, results in _results(function, todo, processes, threads):
+                del todo[number]
+                yield number, results
             return
         except BrokenProcessPool:
             if attempt == restarts:
@@ -42,8 +42,8 @@ def map_shards(
 
 
 def _results(
-    function: Callable[[Sequence[Any]], list[Any]], shards: Sequence[Sequence[Any]], processes: int, threads: int
-) -> Iterator[list[Any]]:
+    function: Callable[[Sequence[Any]], list[Any]], shards: Mapping[int, Sequence[Any]], processes: int, threads: int
+) -> Iterator[tuple[int, list[Any]]]:
     processes = min(processes, len(shards))
     # Spawned, not forked: a process that has used threads or a GPU cannot be copied.
     context = multiprocessing.get_context("spawn")
@@ -51,7 +51,9 @@ def _results(
     share(memoryview(counts).cast("B").cast("q"))
     pool = ProcessPoolExecutor(processes, context, _enter, (threads, counts, places))
     try:
-        yield from pool.map(function, shards)
+        numbers = {pool.submit(function, shard): number for number, shard in shards.items()}
+        for future in as_completed(list(numbers)):
+            yield numbers.pop(future), future.result()
     except BaseException:
         # The stage ends now, whatever its processes are at.
         for process in list((pool._processes or {}).values()):

@@ -1,10 +1,10 @@
-"""Shards of a list over the workers of a Ray cluster, in order and with few of them in flight."""
+"""Shards of a list over the workers of a Ray cluster, with few of them in flight."""
 
 from __future__ import annotations
 
 import heapq
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -34,11 +34,11 @@ class Worker:
 
 def map_shards(
     function: Callable[[Sequence[Any]], list[Any]],
-    shards: Sequence[Sequence[Any]],
+    shards: Mapping[int, Sequence[Any]],
     environment: Environment,
     each: Literal["core", "process", "machine"],
-) -> Iterator[Any]:
-    """The results of the shards, in their order; raises what the function refused with.
+) -> Iterator[tuple[int, list[Any]]]:
+    """The shards' numbers and results, as they are finished; raises what the function refused with.
 
     A shard whose worker or node died is computed again by another, `restarts` times over the whole stage.
     """
@@ -69,25 +69,27 @@ class Pool:
     """What is awaited: the reference of a result -> its actor and its shard; None: the actor's first answer."""
     idle: list[Any] = field(default_factory=list)
 
-    def results(self, shards: Sequence[Sequence[Any]]) -> Iterator[Any]:
-        """Each shard's results, one shard after the other."""
-        todo, done = list(range(len(shards))), dict[int, list[Any]]()
+    def results(self, shards: Mapping[int, Sequence[Any]]) -> Iterator[tuple[int, list[Any]]]:
+        """Each shard's number and results; none runs far ahead of the first that is not finished."""
+        numbers, done = list(shards), set[int]()
+        todo = list(range(len(numbers)))
         for _ in range(self.workers):
             self._hire()
-        for at in range(len(shards)):
+        for at in range(len(numbers)):
             while at not in done:
                 while self.idle and todo and todo[0] < at + SHARDS_AHEAD * self.workers:
                     actor, mine = self.idle.pop(), heapq.heappop(todo)
-                    self.waiting[actor.run.remote(shards[mine])] = (actor, mine)
-                self._collect(todo, done)
-            yield from done.pop(at)
+                    self.waiting[actor.run.remote(shards[numbers[mine]])] = (actor, mine)
+                for mine, results in self._collect(todo):
+                    done.add(mine)
+                    yield numbers[mine], results
 
     def _hire(self) -> None:
         actor = self.hire()
         self.waiting[actor.start.remote()] = (actor, None)
 
-    def _collect(self, todo: list[int], done: dict[int, list[Any]]) -> None:
-        """Wait for one answer and file it."""
+    def _collect(self, todo: list[int]) -> Iterator[tuple[int, list[Any]]]:
+        """Wait for an answer; the shards that are finished."""
         import ray
         from ray.exceptions import RayActorError, RayTaskError
 
@@ -116,4 +118,4 @@ class Pool:
             else:
                 self.idle.append(actor)
                 if mine is not None:
-                    done[mine] = result
+                    yield mine, result

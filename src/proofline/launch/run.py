@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from itertools import pairwise
 from typing import Literal, TypeVar
 
 from proofline.config import Environment
 from proofline.config.processor import has_gpu
 from proofline.launch.instructions import settle
+from proofline.launch.kept import Part
 from proofline.launch.pool import map_shards
 from proofline.launch.work import Job, LaunchError, refuse_company, take_place, work
 from proofline.tracking import Run
@@ -52,6 +54,7 @@ def spread(
     shard_size: int,
     each: Literal["core", "process", "machine"] = "process",
     draws: int = 1,
+    kept: Part[Result] | None = None,
 ) -> Iterator[Result]:
     """The results of the items, in their order, computed in shards wherever the environment has processes.
 
@@ -61,11 +64,39 @@ def spread(
     `each`: what computes a shard. A `core` for work that threads would have to wait for each other in: launcher local
     then starts a process of one thread on each; a `machine` for functions that start processes of their own.
     `draws`: samples that the function draws for an item, which is what progress is counted in.
+    `kept`: where finished shards are kept, and those taken from that an interrupted stage has finished.
     """
     refuse_company()
     settle(environment)
     shards = evenly_cut(items, shard_size)
-    doing(drawing(len(items) * draws))
+    multiplying = {"core": 1, "process": environment.threads_each, "machine": 0}[each]
+    keys = [kept.key(shard, multiplying) if kept else "" for shard in shards]
+    taken = kept.kept.take_up(keys) if kept else frozenset()
+    missing = {at: shard for at, shard in enumerate(shards) if keys[at] not in taken}
+    doing(drawing(len(items) * draws, (len(items) - sum(map(len, missing.values()))) * draws))
+    ahead: dict[int, list[Result]] = {}
+    with closing(_computed(function, missing, environment, each)) as finished:
+        for at, key in enumerate(keys):
+            if kept and key in taken:
+                yield from kept.take(key)
+                continue
+            while at not in ahead:
+                now, results = next(finished)
+                ahead[now] = results
+                if kept:
+                    kept.put(keys[now], results)
+            yield from ahead.pop(at)
+
+
+def _computed(
+    function: Callable[[Sequence[Item]], list[Result]],
+    shards: Mapping[int, Sequence[Item]],
+    environment: Environment,
+    each: Literal["core", "process", "machine"],
+) -> Generator[tuple[int, list[Result]], None, None]:
+    """The shards' numbers and results, as they are finished."""
+    if not shards:
+        return
     if environment.launcher == "ray":
         from proofline.launch.ray_shards import map_shards as map_over_cluster
 
@@ -77,8 +108,8 @@ def spread(
     if each == "machine" or min(processes, len(shards)) <= 1:
         if each != "machine":
             take_place(threads)
-        for shard in shards:
-            yield from function(shard)
+        for at, shard in shards.items():
+            yield at, function(shard)
     else:
         yield from map_shards(function, shards, processes, threads, environment.restarts)
 

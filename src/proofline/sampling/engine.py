@@ -12,16 +12,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from transformers import DynamicCache
 
 from proofline.records import Decoding
-from proofline.sampling.rows import EXACT, FEWEST_ROWS, Rows, Stepping
-from proofline.sampling.seeds import signed
+from proofline.sampling.loop import Loop, Prompt, round_up
+from proofline.sampling.request import Completion, Request
+from proofline.sampling.rows import EXACT, Rows, Stepping
 from proofline.sampling.slots import ATTENTION
 from proofline.tracking.progress import count
 
@@ -35,48 +34,6 @@ ATTENDING = {"full_attention", "sliding_attention"}
 
 class LayersError(ValueError):
     """A model with layers that the decoding loop cannot step."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """One prompt and the seeds of its samples."""
-
-    key: str
-    prompt_ids: Sequence[int]
-    seeds: Sequence[int]
-
-
-@dataclass(frozen=True)
-class Completion:
-    """One sample."""
-
-    key: str
-    sample_index: int
-    seed: int
-    token_ids: list[int]
-    """Without the end token."""
-    logprob: float
-    """Sum over the drawn tokens, the end token included, at temperature 1."""
-    finished: bool
-    tracked: np.ndarray = field(repr=False)
-    """Log-probabilities (nats, temperature 1) of the tracked tokens where each token was drawn, (T, n)."""
-
-
-def no_completion(request: Request, sample_index: int) -> Completion:
-    """A sample cut off before its first token."""
-    seed, nothing = int(request.seeds[sample_index]), np.empty((0, 0), dtype=np.float32)
-    return Completion(request.key, sample_index, seed, [], 0.0, finished=False, tracked=nothing)
-
-
-@dataclass
-class _Prompt:
-    """A prefilled prompt: keys and values (layers, kv_heads, T, head_dim), last logits (V,), samples still to start."""
-
-    request: Request
-    keys: torch.Tensor
-    values: torch.Tensor
-    logits: torch.Tensor
-    waiting: deque[int]
 
 
 class Engine:
@@ -97,10 +54,10 @@ class Engine:
         """Yield a completion for every seed of every request, in the order they finish."""
         longest = max((len(request.prompt_ids) for request in requests), default=1)
         rows = self._rows(longest + decoding.max_new_tokens, decoding, track_token_ids)
-        loop = _Loop(rows, self.rows, self.stepping)
+        loop = Loop(rows, self.rows, self.stepping)
         # Like lengths together: the attended length is that of the longest row.
         queue = deque(sorted(requests, key=lambda request: (len(request.prompt_ids), request.key)))
-        ready: deque[_Prompt] = deque()
+        ready: deque[Prompt] = deque()
         while queue or ready or loop.active:
             while loop.active < self.rows and (queue or ready):
                 if not ready:
@@ -123,7 +80,7 @@ class Engine:
         self._held[1].free(self._held[1].every)
         return self._held[1]
 
-    def _prefill(self, requests: Sequence[Request]) -> list[_Prompt]:
+    def _prefill(self, requests: Sequence[Request]) -> list[Prompt]:
         """Run the prompts through the model once, padded behind: what follows a token does not reach it."""
         lengths = [len(request.prompt_ids) for request in requests]
         ids = torch.zeros(len(requests), max(lengths), dtype=torch.long)
@@ -143,89 +100,12 @@ class Engine:
         values = torch.stack([layer.values for layer in cache.layers])
         self.model.set_attn_implementation(ATTENTION)
         return [
-            _Prompt(
+            Prompt(
                 request, keys[:, row, :, : lengths[row]], values[:, row, :, : lengths[row]], logits[row],
                 deque(range(len(request.seeds))),
             )
             for row, request in enumerate(requests)
         ]  # fmt: skip
-
-
-class _Loop:
-    """Which sample sits in which row: rows 0 to active-1 are in use, each at its own position."""
-
-    def __init__(self, state: Rows, rows: int, stepping: Stepping) -> None:
-        self.state, self.rows, self.stepping = state, rows, stepping
-        self.samples: list[tuple[Request, int]] = []
-        self.lengths: list[int] = []
-
-    @property
-    def active(self) -> int:
-        return len(self.samples)
-
-    def admit(self, ready: deque[_Prompt]) -> None:
-        """Start samples of the first ready prompt in the free rows."""
-        prompt = ready[0]
-        count = min(self.rows - self.active, len(prompt.waiting))
-        indices = [prompt.waiting.popleft() for _ in range(count)]
-        at = self.state.every[self.active : self.active + count]
-        self.state.slots.fill(at, prompt.keys[:, None], prompt.values[:, None])
-        seeds = torch.tensor([signed(prompt.request.seeds[index]) for index in indices]).to(at.device)
-        length = prompt.keys.shape[2]
-        self.state.begin(at, length, seeds, prompt.logits.expand(count, -1))
-        self.samples += [(prompt.request, index) for index in indices]
-        self.lengths += [length] * count
-        if not prompt.waiting:
-            ready.popleft()
-
-    def advance(self) -> None:
-        """Some steps for every row."""
-        steps = self.stepping.steps_per_look
-        capacity = len(self.state.offsets)
-        length = min(capacity, round_up(max(self.lengths) + steps, self.stepping.length_multiple))
-        count = row_bucket(self.active, self.rows) if self.stepping.halving else self.active
-        for _ in range(steps):
-            self.state.step(count, length)
-
-    def leave(self) -> Iterator[Completion]:
-        """Take finished rows out; the last rows move into their places."""
-        state, active = self.state, self.active
-        looked = torch.stack([state.drawn[:active], state.lengths[:active], state.ended[:active].long()])
-        drawn, self.lengths, ended = looked.tolist()
-        leaving = [row for row in range(active) if ended[row] or drawn[row] >= state.limit]
-        if not leaving:
-            return
-        completions = self._completions(leaving, drawn, ended)
-        keep = active - len(leaving)
-        gone = set(leaving)
-        holes = [row for row in leaving if row < keep]
-        movers = [row for row in range(keep, active) if row not in gone]
-        if holes:
-            device = state.every.device
-            source, target = torch.tensor(movers, device=device), torch.tensor(holes, device=device)
-            state.move(source, target, max(self.lengths[row] for row in movers))
-            for hole, mover in zip(holes, movers, strict=True):
-                self.samples[hole], self.lengths[hole] = self.samples[mover], self.lengths[mover]
-        state.free(state.every[keep:active])
-        count(samples=len(leaving))
-        del self.samples[keep:], self.lengths[keep:]
-        yield from completions
-
-    def _completions(self, leaving: list[int], drawn: list[int], ended: list[int]) -> list[Completion]:
-        at = torch.tensor(leaving, device=self.state.every.device)
-        tokens, logprobs = self.state.tokens[at].tolist(), self.state.logprob[at].tolist()
-        tracked = self.state.tracked[at].cpu().numpy()
-        completions = []
-        for place, row in enumerate(leaving):
-            request, index = self.samples[row]
-            kept = drawn[row] - ended[row]
-            completions.append(
-                Completion(
-                    request.key, index, int(request.seeds[index]), tokens[place][:kept], logprobs[place],
-                    bool(ended[row]), tracked[place, :kept].copy(),
-                )
-            )  # fmt: skip
-        return completions
 
 
 def refuse_layers(config: PretrainedConfig) -> None:
@@ -240,14 +120,3 @@ def refuse_layers(config: PretrainedConfig) -> None:
 def prefill_attention(model: PreTrainedModel) -> str:
     """The attention that a model reads a whole prompt with: PyTorch's own where the model has it (Gemma 2 has not)."""
     return "sdpa" if model._supports_sdpa else "eager"
-
-
-def round_up(number: int, multiple: int) -> int:
-    return -(-number // multiple) * multiple
-
-
-def row_bucket(active: int, rows: int) -> int:
-    """The smallest of rows, rows/2, rows/4, … that holds the active ones."""
-    while rows // 2 >= max(active, FEWEST_ROWS):
-        rows //= 2
-    return rows

@@ -16,13 +16,14 @@ from proofline.data.examples import NO_EXAMPLES, Examples, shown_before
 from proofline.data.prompts import Message, solution_messages
 from proofline.data.turns import encode_prompts, turn_frame
 from proofline.records import Decoding, Problem, Solution, stable_id
+from proofline.sampling.request import Completion, Request, no_completion
 from proofline.sampling.seeds import sample_seed
 from proofline.storage.weights import weights_hash
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from proofline.sampling.engine import Completion, Engine, Request
+    from proofline.sampling.engine import Engine
 
 ROUNDS_OF_ROWS = 2
 """How often all rows are filled in a shard. Rounding depends on what a sample was decoded with, so shards are cut the
@@ -111,8 +112,6 @@ def sample_solutions(
     A prompt that leaves the model no room for `max_new_tokens` is not put to it: its solutions are empty, cut off
     before their first token.
     """
-    from proofline.sampling.engine import Request
-
     sampler = sampler or shared_sampler(policy_dir, rows)
     seeds = [[sample_seed(run_seed, problem.id, i) for i in range(num_samples)] for problem in problems]
     shown = {problem.id: shown_before(problem, examples) for problem in problems}
@@ -144,8 +143,6 @@ def sample_solutions(
 
 def _completed(engine: Engine, requests: Sequence[Request], decoding: Decoding) -> list[Completion]:
     """All samples: drawn ones, and empty ones of the prompts that leave no room."""
-    from proofline.sampling.engine import no_completion
-
     room = engine.model.config.max_position_embeddings - decoding.max_new_tokens
     fitting = [request for request in requests if len(request.prompt_ids) <= room]
     crowded = [request for request in requests if len(request.prompt_ids) > room]

@@ -47,17 +47,22 @@ def share(counts: Any) -> None:
     _counts = counts
 
 
-def drawing(total: int) -> Callable[[], str]:
-    """A status of drawing `total` samples, from here on; of work that nobody counts, such as grading, its size."""
+def drawing(total: int, taken: int = 0) -> Callable[[], str]:
+    """A status of drawing `total` samples, from here on; of work that nobody counts, such as grading, its size.
+
+    `taken`: so many of them an interrupted stage has drawn.
+    """
     (samples, tokens), began = counted(), time.monotonic()
+    before = f" ({taken:,} of them by an interrupted run)" if taken else ""
 
     def status() -> str:
         done, drawn = counted()
         if (done, drawn) == (samples, tokens):
-            return f"{total:,} to do"
+            return f"{total - taken:,} to do" + (f", {taken:,} done by an interrupted run" if taken else "")
         seconds = max(time.monotonic() - began, 1e-9)
         drawn -= tokens
-        return f"{done - samples:,} of {total:,} samples, {drawn:,} tokens, {drawn / seconds:,.0f} tokens/s"
+        done += taken - samples
+        return f"{done:,} of {total:,} samples{before}, {drawn:,} tokens, {drawn / seconds:,.0f} tokens/s"
 
     return status
 

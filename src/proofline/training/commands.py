@@ -6,10 +6,11 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from proofline.checkpoints.place import Place
-    from proofline.checkpoints.store import Store
+    from proofline.checkpoints.trainings import Kept
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -18,15 +19,15 @@ WHICH = "STAGE or STAGE/IDENTITY, of which the beginning is enough; default: all
 
 def add_checkpoint_commands(commands: Subparsers) -> None:
     """Add `checkpoints` to the command line."""
-    group = commands.add_parser("checkpoints", help="what interrupted trainings have kept to go on from")
+    group = commands.add_parser("checkpoints", help="what interrupted stages have kept to go on from")
     actions = group.add_subparsers(metavar="ACTION", required=True)
     for name, run, help in (
         (
             "list",
             run_list,
-            "every checkpoint: how far, how large, and whether the present recipe goes on from it",
+            "every checkpoint and piece: what it holds, how large, and whether the present recipe goes on from it",
         ),
-        ("show", run_show, "what the checkpoints of a training belong to, and what they hold"),
+        ("show", run_show, "what decided it, and what it holds"),
         ("verify", run_verify, "read every byte; fail where one is not what was written"),
         ("prune", run_prune, "remove damaged checkpoints, leftovers, and what is beyond keep_last and keep_every"),
     ):
@@ -49,13 +50,13 @@ def run_list(options: argparse.Namespace) -> None:
         for step in store.steps():
             size = spelled(store.num_bytes(step))
             if step not in committed:
-                print(f"  step {step:>8}  {size:>9}  cut off while it was written")
+                print(f"  {store.unit} {step:>8}  {size:>9}  cut off while it was written")
                 continue
             try:
                 manifest = store.manifest(step)
-                print(f"  step {step:>8}  {size:>9}  of {manifest.of_steps}, written {manifest.written}")
+                print(f"  {store.unit} {step:>8}  {size:>9}  {manifest.extent}, written {manifest.written}")
             except CheckpointError as error:
-                print(f"  step {step:>8}  {size:>9}  damaged: {error}")
+                print(f"  {store.unit} {step:>8}  {size:>9}  damaged: {error}")
     if not stores:
         print(f"no checkpoints in {place_of_all()[0].describe()}: nothing was interrupted, or none are kept")
 
@@ -70,12 +71,12 @@ def run_show(options: argparse.Namespace) -> None:
         print(f"{store.place.describe()}: {belongs(store)}")
         manifest = newest_manifest(store)
         if manifest is None:
-            print("  none of its checkpoints says what it is")
+            print(f"  no {store.unit} of it says what it is")
             continue
         for name, value in manifest.decided_by.items():
             print(f"  {name}: {json.dumps(value) if isinstance(value, dict) else value}")
-        print(f"  step {manifest.step} of {manifest.of_steps}, by {manifest.processes} processes, {manifest.written}")
-        for name, part in manifest.objects.items():
+        print(f"  {store.unit} {manifest.number} {manifest.extent}, {manifest.made}")
+        for name, part in manifest.parts.items():
             print(f"    {name}  {spelled(part.num_bytes)}  CRC-32C {part.crc32c}")
 
 
@@ -86,12 +87,12 @@ def run_verify(options: argparse.Namespace) -> None:
     for store in stores_of(options.which):
         for step in store.steps():
             fault = store.fault(step)
-            print(f"{store.stage}/{store.identity} step {step}: {fault or 'whole'}")
-            faults += [f"{store.stage}/{store.identity} step {step}"] if fault else []
+            print(f"{store.stage}/{store.identity} {store.unit} {step}: {fault or 'whole'}")
+            faults += [f"{store.stage}/{store.identity} {store.unit} {step}"] if fault else []
     if faults:
         raise DamageError(
-            f"{len(faults)} checkpoints cannot be gone on from ({', '.join(faults)}); trainings take the one before. "
-            "`proofline checkpoints prune` removes them"
+            f"{len(faults)} checkpoints cannot be gone on from ({', '.join(faults)}); trainings take the one before, "
+            "and what a piece held is computed again. `proofline checkpoints prune` removes them"
         )
 
 
@@ -109,7 +110,7 @@ def run_prune(options: argparse.Namespace) -> None:
         steps = ", ".join(map(str, pruned.steps)) or "none"
         would = "would remove" if options.dry_run else "removed"
         print(
-            f"{store.stage}/{store.identity}: {would} steps {steps} and {pruned.num_leftovers} leftovers, "
+            f"{store.stage}/{store.identity}: {would} {store.unit}s {steps} and {pruned.num_leftovers} leftovers, "
             f"{spelled(pruned.num_bytes)}"
         )
 
@@ -127,23 +128,42 @@ def place_of_all() -> tuple[Place, Path]:
     return (Bucket(bucket) if bucket else Folder(folder)), folder
 
 
-def stores_of(which: str | None) -> list[Store]:
-    from proofline.checkpoints.trainings import find_trainings
+def stores_of(which: str | None) -> list[Kept]:
+    from proofline.checkpoints.trainings import find_kept
 
-    return find_trainings(place_of_all()[0], which)
+    return find_kept(place_of_all()[0], which)
 
 
-def belongs(store: Store) -> str:
-    """Whether the present recipe and code go on from a training's checkpoints, in words. The rows are not compared."""
+def belongs(store: Kept) -> str:
+    """Whether the present recipe and code go on from what is kept, in words. Rows and weights are not compared."""
     from proofline.checkpoints.trainings import differences, newest_manifest
     from proofline.config import load_params
     from proofline.config.environment import repository_root
-    from proofline.training.identity import software_identity
 
     manifest = newest_manifest(store)
     if manifest is None:
         return "nothing to go on from"
     params: Any = load_params(repository_root() / "params.yaml")
-    section = getattr(params, store.stage.removeprefix("train_"), None) or params.genrm
-    found = differences(manifest.decided_by, section.model_dump(mode="json"), params.seed, software_identity())
+    found = differences(*compared(store.stage, manifest.decided_by, params))
+    if manifest.decided_by.get("software") != present_software(store):
+        found.append("other code or library versions")
     return f"not of the present recipe ({'; '.join(found)})" if found else "of the present recipe and code"
+
+
+def compared(stage: str, decided_by: Mapping[str, Any], params: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings of the recipe that decided something, and the present ones, by their names."""
+    from proofline.tracking.spool import leaves
+
+    if "recipe" in decided_by:
+        sections = {name.partition(".")[0] for name in decided_by["recipe"]}
+        return decided_by["recipe"], dict(leaves({name: getattr(params, name) for name in sections}))
+    section = getattr(params, stage.removeprefix("train_"), None) or params.genrm
+    before = {**decided_by.get("section", {}), "seed": decided_by.get("seed")}
+    return before, section.model_dump(mode="json") | {"seed": params.seed}
+
+
+def present_software(store: Kept) -> str:
+    from proofline.checkpoints.pieces import Pieces
+    from proofline.training.identity import DRAWING, DRAWING_LIBRARIES, software_identity
+
+    return software_identity(DRAWING, DRAWING_LIBRARIES) if isinstance(store, Pieces) else software_identity()

@@ -1,6 +1,7 @@
-"""What decides a training's numbers beside recipe, rows and seed: the code, the libraries, the policy it starts from.
+"""What decides numbers beside recipe, rows and seed: the code, the libraries, the policy that is trained or drawn from.
 
-What was found under one identity (a checkpoint, a reference's log-probabilities) is used again only under the same.
+What was found under one identity (a checkpoint, a reference's log-probabilities, a shard's results) is used again only
+under the same.
 """
 
 from __future__ import annotations
@@ -20,15 +21,21 @@ LIBRARIES = (
     "accelerate", "datasets", "deepspeed", "numpy", "safetensors", "tokenizers", "torch", "torchao",
     "transformer-engine", "transformers", "trl",
 )  # fmt: skip
+DRAWING = (
+    "answers", "data/examples.py", "data/prompts.py", "data/turns.py", "endpoint", "grading", "records.py", "sampling",
+    "storage/space.py", "storage/weights.py", "verification",
+)  # fmt: skip
+"""What of the package draws, grades and verifies: all that its results depend on, by the same test."""
+DRAWING_LIBRARIES = ("math-verify", "numpy", "safetensors", "sympy", "tokenizers", "torch", "transformers")
 
 
 @cache
-def software_identity() -> str:
-    """A name for the code and the versions of the libraries that train."""
+def software_identity(code: tuple[str, ...] = CODE, libraries: tuple[str, ...] = LIBRARIES) -> str:
+    """A name for the code and the versions of the libraries that train, or do what else these say."""
     package = Path(__file__).parents[1]
-    files = [file for part in CODE for file in [package / part, *package.glob(f"{part}/**/*.py")] if file.is_file()]
-    code = {str(file.relative_to(package)): hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
-    return stable_id(code, [platform.python_version(), *map(_version, LIBRARIES)])
+    files = [file for part in code for file in [package / part, *package.glob(f"{part}/**/*.py")] if file.is_file()]
+    hashes = {str(file.relative_to(package)): hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
+    return stable_id(hashes, [platform.python_version(), *map(_version, libraries)])
 
 
 def policy_identity(folder: Path) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,10 +21,8 @@ from proofline.data.prompts import verification_messages
 from proofline.data.turns import verdict_tokens
 from proofline.records import Decoding, Problem, Solution, Verdict, Verification
 from proofline.sampling.policy import shared_sampler
+from proofline.sampling.request import Completion, Request
 from proofline.sampling.seeds import sample_seed
-
-if TYPE_CHECKING:
-    from proofline.sampling.engine import Completion
 
 
 def verify(
@@ -41,8 +38,6 @@ def verify(
 
     Called with all candidates or with one shard of them.
     """
-    from proofline.sampling.engine import Request
-
     sampler = shared_sampler(genrm_dir, rows)
     line, yes, no, _ = verdict_tokens(sampler.tokenizer)
     chats = [verification_messages(problem.question, solution.text, prompts) for problem, solution, _ in candidates]

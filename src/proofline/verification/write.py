@@ -14,6 +14,7 @@ from proofline.data.prompts import verification_messages
 from proofline.data.traces import Asked
 from proofline.records import Decoding
 from proofline.sampling.policy import shared_sampler
+from proofline.sampling.request import Request
 from proofline.sampling.seeds import sample_seed
 
 
@@ -21,8 +22,6 @@ def write_chains(
     policy_dir: Path, asked: Sequence[Asked], prompts: Prompts, section: Writing, run_seed: int, *, rows: int
 ) -> list[list[str]]:
     """The verifications of each candidate: of all, or of one shard of them."""
-    from proofline.sampling.engine import Request
-
     sampler = shared_sampler(policy_dir, rows)
     prompts_ids = sampler.encode([verification_messages(row.question, row.candidate, prompts) for row in asked])
     requests = [

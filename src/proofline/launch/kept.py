@@ -1,0 +1,155 @@
+"""Shards that a stage has finished are kept, so that one that was interrupted computes the others only.
+
+A shard's results are found again by the hash of all that it was computed from: its items, what its function was given,
+the threads that multiplied. They are looked for among the pieces of stages of the same recipe, inputs, code, library
+versions and arithmetic (`checkpoints/pieces.py`). The unit is a whole shard because a sample's bits depend on what it
+is decoded with: what comes out is what an undisturbed stage gives, to the bit, however often and wherever it was cut.
+
+The stage's own process writes, whatever processes have computed a shard and in whatever order they finish. The first
+piece comes after a minute, then as often as one costs 1% of the time: a stage of seconds keeps nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+
+from proofline.checkpoints.cadence import FIRST_SECONDS, SHARE
+from proofline.checkpoints.pieces import Piece, Pieces, piece_name
+from proofline.checkpoints.place import CheckpointError, PlaceError
+from proofline.tracking import Run
+
+LEAST_SECONDS = 10.0
+"""Between two pieces, however cheap they are: a day has a few thousand of them."""
+PIECE_BYTES = 8 << 20
+"""About the size at which a piece is cut and another one begun."""
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class Kept:
+    """The finished shards of one stage: those of an interrupted one, and its own so far."""
+
+    pieces: Pieces
+    decided_by: Mapping[str, Any]
+    run: Run
+    every: int | None = None
+    """Shards between two pieces, where somebody has said so; None: measured."""
+    clock: Callable[[], float] = time.monotonic
+    _found: dict[str, int] = field(default_factory=dict)
+    """The piece of each shard that an interrupted stage has finished."""
+    _waiting: dict[str, Callable[[], list[str]]] = field(default_factory=dict)
+    """Shards that are finished and in no piece yet."""
+    _number: int = 0
+    """Of the last piece."""
+    _read: Piece | None = None
+    _num_taken: int = 0
+
+    def __post_init__(self) -> None:
+        self._due_at = self.clock() + FIRST_SECONDS
+        self.pieces.collect()
+        for number in self.pieces.numbers():
+            self._number = max(self._number, number)
+            if shards := self._believed(number):
+                self._found |= dict.fromkeys(shards, number)
+            else:
+                self.pieces.remove(number)
+
+    def part(self, kind: Any, *given: object) -> Part[Any]:
+        """The shards of one function, which makes results of this kind of what it is given beside the items."""
+        return Part(self, TypeAdapter(kind), to_json([str(kind), *given]))
+
+    def take_up(self, keys: Sequence[str]) -> frozenset[str]:
+        """Which of these shards an interrupted stage has finished; the run is told, and who watches it."""
+        found = frozenset(keys) & self._found.keys()
+        if found:
+            many = f"{len(found):,} of {len(keys):,} shards"
+            print(f"checkpoints: {many} were finished by an interrupted run", file=sys.stderr, flush=True)
+            self._num_taken += len(found)
+            self.run.set_tag("proofline.taken_up", f"{self._num_taken} shards")
+        return found
+
+    def lines(self, key: str) -> Sequence[str]:
+        """The results of a shard that was taken up."""
+        number = self._found[key]
+        if self._read is None or self._read.number != number:
+            self._read = self.pieces.read(number)
+        return self._read.shards[key]
+
+    def put(self, key: str, lines: Callable[[], list[str]]) -> None:
+        """A shard is finished."""
+        self._waiting[key] = lines
+        if len(self._waiting) >= self.every if self.every else self.clock() >= self._due_at:
+            self.write()
+
+    def write(self) -> None:
+        """Keep what is finished and not kept yet. A place that does not take it costs a line on stderr, no more."""
+        began = self.clock()
+        try:
+            for piece in _cut((key, lines()) for key, lines in self._waiting.items()):
+                self._number += 1
+                self.pieces.write(self._number, self.decided_by, piece)
+        except (CheckpointError, PlaceError, OSError) as error:
+            shards, where = len(self._waiting), self.pieces.place.describe()
+            print(f"checkpoints: {shards} shards are not kept in {where}: {error}", file=sys.stderr, flush=True)
+        self._waiting.clear()
+        ended = self.clock()
+        self._due_at = ended + max(LEAST_SECONDS, (ended - began) / SHARE)
+
+    def interrupted(self) -> None:
+        """The stage ends before its end: what waits is kept too, unless it has only just begun."""
+        if self._waiting and (self.every or self._number or self.clock() >= self._due_at):
+            self.write()
+
+    def _believed(self, number: int) -> Iterable[str]:
+        """The shards of a piece; none of one that is not what was written, which is told."""
+        for _ in range(2):  # a stream that broke on its way is no damage
+            try:
+                return self.pieces.read(number).shards
+            except CheckpointError as error:
+                fault = error
+        where = self.pieces.place.describe(piece_name(number))
+        print(f"checkpoints: {where} is not used, its shards are computed again: {fault}", file=sys.stderr, flush=True)
+        return ()
+
+
+@dataclass(frozen=True)
+class Part(Generic[Result]):
+    """The shards of one function of a stage."""
+
+    kept: Kept
+    kind: TypeAdapter[Result]
+    given: bytes
+
+    def key(self, shard: Sequence[object], threads: int) -> str:
+        """The hash of what a shard is computed from."""
+        return hashlib.sha256(b"\n".join([self.given, str(threads).encode(), *map(to_json, shard)])).hexdigest()
+
+    def take(self, key: str) -> list[Result]:
+        """The results of a shard that was taken up."""
+        return [self.kind.validate_json(line) for line in self.kept.lines(key)]
+
+    def put(self, key: str, results: Sequence[Result]) -> None:
+        """The results of a shard that is finished."""
+        self.kept.put(key, lambda: [self.kind.dump_json(result).decode() for result in results])
+
+
+def _cut(shards: Iterable[tuple[str, list[str]]]) -> Iterator[dict[str, list[str]]]:
+    """Shards for one piece after the other."""
+    together, num_bytes = dict[str, list[str]](), 0
+    for key, lines in shards:
+        together[key] = lines
+        num_bytes += sum(map(len, lines))
+        if num_bytes >= PIECE_BYTES:
+            yield together
+            together, num_bytes = {}, 0
+    if together:
+        yield together
