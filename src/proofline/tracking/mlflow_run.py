@@ -18,9 +18,11 @@ from proofline.tracking.database import opening
 from proofline.tracking.lineage import Item
 from proofline.tracking.reach import check_reachable
 from proofline.tracking.relocate import follow_artifacts
-from proofline.tracking.spool import Event
+from proofline.tracking.spool import CONTINUES, Event
 
 EXPERIMENT = "proofline"
+ERROR, INTERRUPTED = "proofline.error", "proofline.interrupted"
+"""Tags: what a run failed with; what one that goes on had failed with."""
 MAX_METRICS, MAX_PARAMS, MAX_TEXT = 1000, 100, 6000  # MLflow's limits on one request and one value
 T = TypeVar("T")
 
@@ -68,16 +70,36 @@ class AbsentError(ValueError):
 
 
 class MlflowRun:
-    """One run in the store at `uri`; `run_id` names one that was begun before."""
+    """One run in the store at `uri`; `run_id` names one that was begun before.
 
-    def __init__(self, uri: str, artifact_root: Path, run_id: str | None = None) -> None:
+    `continued`: another process began it and was interrupted. What the store has of it stays as it is, and is not said
+    again: no point of a curve twice, and of a setting that is another now both values.
+    """
+
+    def __init__(self, uri: str, artifact_root: Path, run_id: str | None = None, continued: bool = False) -> None:
         self._client, self._experiment_id = open_experiment(uri, artifact_root)
         self.run_id = run_id
+        self._points: set[tuple[str, int]] = set()
+        self._params: dict[str, str] = {}
+        if continued:
+            self._look_up()
 
     def begin(self, name: str, start_time_ms: int, tags: Mapping[str, str]) -> None:
         short = {key: value[:MAX_TEXT] for key, value in tags.items()}
         run = self._client.create_run(self._experiment_id, start_time_ms, short, name)
         self.run_id = run.info.run_id
+
+    def go_on(self, begun: str | None, tags: Mapping[str, str]) -> None:
+        """It runs again, in place of one that has just begun, which goes. Its error becomes what interrupted it."""
+        error = self._client.get_run(self.run_id).data.tags.get(ERROR)
+        if error is not None:
+            self._client.set_tag(self.run_id, INTERRUPTED, error)
+            self._client.delete_tag(self.run_id, ERROR)
+        self._client.update_run(self.run_id, status="RUNNING")
+        self.send({"kind": "tag", "name": name, "value": value} for name, value in tags.items())
+        if begun is not None:
+            self._client.set_tag(begun, CONTINUES, self.run_id)
+            self._client.delete_run(begun)
 
     def send(self, events: Iterable[Event]) -> None:
         """Metrics, params, tags and artifacts of these events."""
@@ -90,9 +112,17 @@ class MlflowRun:
             match event["kind"]:
                 case "metrics":
                     time_ms, step = event["time_ms"], event["step"]
-                    metrics += [Metric(spell(name), value, time_ms, step) for name, value in event["values"].items()]
+                    points = [(spell(name), value) for name, value in event["values"].items()]
+                    metrics += [
+                        Metric(name, value, time_ms, step) for name, value in points if (name, step) not in self._points
+                    ]
                 case "params":
-                    params += [Param(spell(name), value[:MAX_TEXT]) for name, value in event["values"].items()]
+                    for name, value in event["values"].items():
+                        before = self._params.get(spell(name))
+                        if before is None:
+                            params.append(Param(spell(name), value[:MAX_TEXT]))
+                        elif before != value[:MAX_TEXT]:
+                            tags[name] = RunTag(f"resumed.{spell(name)}", value[:MAX_TEXT])
                 case "tag" if event["value"] != self.run_id:  # a process that was started again continues no other run
                     tags[event["name"]] = RunTag(spell(event["name"]), event["value"][:MAX_TEXT])
                 case "artifact":
@@ -127,16 +157,34 @@ class MlflowRun:
     def send_text(self, text: str, name: str) -> None:
         self._client.log_text(self.run_id, text, name)
 
+    def _look_up(self) -> None:
+        """What the store has of it."""
+        data = self._client.get_run(self.run_id).data
+        self._params = dict(data.params)
+        self._points = {
+            (name, point.step) for name in data.metrics for point in self._client.get_metric_history(self.run_id, name)
+        }
+
     def is_gone(self) -> bool:
         """Has the store no such run any more: is it another one, made anew, or was the run deleted?"""
+        return self._info() is None
+
+    def is_unfinished(self) -> bool:
+        """Has the store such a run, which has not come to its end?"""
+        info = self._info()
+        return info is not None and info.status != "FINISHED"
+
+    def _info(self) -> Any | None:
+        """What the store says of it, if it is there."""
         from mlflow.exceptions import MlflowException
 
         try:
-            return str(self._client.get_run(self.run_id).info.lifecycle_stage) == "deleted"
+            info = self._client.get_run(self.run_id).info
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            return True
+            return None
+        return None if info.lifecycle_stage == "deleted" else info
 
     def finish(self, status: str, end_time_ms: int) -> None:
         self._client.set_terminated(self.run_id, status, end_time_ms)

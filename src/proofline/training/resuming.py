@@ -23,7 +23,7 @@ from proofline.checkpoints.store import LOCK, Store
 from proofline.checkpoints.writer import Writer
 from proofline.storage.lock import HeldError, held
 from proofline.training.checkpoints import Checkpoints
-from proofline.training.saving import LAST_WORDS_SECONDS, Saving
+from proofline.training.saving import Saving
 from proofline.training.snapshot import Stored
 
 WAIT_SECONDS = 30.0
@@ -67,7 +67,7 @@ def kept_checkpoints(trainer: Any, checkpoints: Checkpoints | None) -> Iterator[
             with saving.in_charge():
                 yield saving
         except BaseException:
-            writer.wait(LAST_WORDS_SECONDS)
+            writer.wait(saving.patience_seconds)
             raise
         writer.stop()
         here.wait_for_everyone()

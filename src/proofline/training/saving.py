@@ -17,6 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 import transformers.trainer
+from accelerate.utils import gather_object
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 
@@ -26,11 +27,9 @@ from proofline.checkpoints.place import PlaceError
 from proofline.checkpoints.store import step_folder
 from proofline.checkpoints.writer import Writer
 from proofline.storage.space import full_disk
-from proofline.training.ending import Ending
+from proofline.tracking.ending import GRACE_SECONDS
+from proofline.training.ending import Ending, Word
 from proofline.training.snapshot import Snapshot, Stored
-
-LAST_WORDS_SECONDS = 20.0
-"""How long a training that is stopped waits for the checkpoint that is being written."""
 
 
 class Saving(TrainerCallback):
@@ -40,7 +39,7 @@ class Saving(TrainerCallback):
         self._trainer, self._writer, self._cadence, self._stored = trainer, writer, cadence, stored
         self._snapshot = Snapshot()
         self._writing_step = 0
-        self._ending = Ending()
+        self._ending = Ending(_words_of_all if trainer.args.world_size > 1 else None)
         self.stopped_seconds: list[float] = []
         """How long the steps stood still at each save."""
         self.trainer_folder: str | None = None
@@ -48,6 +47,11 @@ class Saving(TrainerCallback):
         if stored:
             (scratch / TRAINER_STATE_NAME).write_text(json.dumps(stored.trainer_state), encoding="utf-8")
             self.trainer_folder = str(scratch)
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long a training that is stopped waits for the checkpoint that is being written."""
+        return self._ending.seconds_left if self._ending.asked else GRACE_SECONDS
 
     @contextmanager
     def in_charge(self) -> Iterator[None]:
@@ -72,8 +76,7 @@ class Saving(TrainerCallback):
         if self._stored:
             self._stored.put_sums(self._trainer)
         self._cadence.begin(state.global_step)
-        if args.world_size == 1:
-            self._ending.watch()
+        self._ending.watch()
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -86,15 +89,21 @@ class Saving(TrainerCallback):
             self._raise(writer.error)
         if self._cadence.is_due(state.global_step, writer.is_writing, writer.seconds, writer.busy_seconds):
             control.should_save = True
-        if self._ending.asked:
+        if self._ending.look(state.global_step):
             control.should_save = True
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        if self._ending.asked:
-            self._writer.wait(LAST_WORDS_SECONDS)
+        """The last one, if it is: processes leave together, since one that is missed takes the others with it."""
+        if not self._ending.agreed:
+            return
+        self._writer.wait(self._ending.seconds_left)
+        self._trainer.accelerator.wait_for_everyone()
+        if state.is_world_process_zero:
             kept = state.global_step in self._writer.store.committed()
-            print(f"checkpoints: stopped, step {state.global_step} is {'' if kept else 'not '}kept", file=sys.stderr)
-            self._ending.unwatch()
+            reason = "" if kept else f": {self._writer.error or 'it takes too long to write'}"
+            said = f"step {state.global_step} is {'' if kept else 'not '}kept{reason}"
+            print(f"checkpoints: stopped, {said}", file=sys.stderr, flush=True)
+        self._ending.end()
 
     def save(self) -> None:
         """Copy the state, and have it written while the steps go on; the one before must be written by then."""
@@ -128,3 +137,7 @@ class Saving(TrainerCallback):
             ):
                 raise full from error
         raise error
+
+
+def _words_of_all(word: Word) -> list[Word]:
+    return list(gather_object([word]))
