@@ -27,7 +27,7 @@ def run_workers(job: Job, environment: Environment) -> Any:
     with (
         cluster(environment) as place,
         tempfile.TemporaryDirectory(prefix="proofline-ray-") as folder,
-        sigterm_put_off(place.tell) as put_off,
+        sigterm_put_off(environment.put_off_seconds, place.tell) as put_off,
     ):
         for attempt in range(environment.restarts + 1):
             require_slots(job.processes, place, NODE_WAIT_SECONDS if attempt else 0)

@@ -18,8 +18,6 @@ from types import FrameType
 from typing import Any, NoReturn
 
 EXIT_STATUS = 128 + signal.SIGTERM
-GRACE_SECONDS = 20.0
-"""For how long SIGTERM is put off. The rest of a spot machine's 30 s is for what comes after: the run's last word."""
 MARGIN_SECONDS = 3.0
 """How much longer somebody who keeps to that may take before SIGTERM does what it would have done."""
 NOTICED = threading.Event()
@@ -58,10 +56,11 @@ def _end_already(number: int, frame: FrameType | None) -> None: ...
 
 
 class PutOff:
-    """SIGTERM, noted between `watch` and `unwatch`; it then does what it would have done, at the latest after 20 s."""
+    """SIGTERM, noted between `watch` and `unwatch`; it then does what it would have done, or when it was put off for
+    `seconds`, and somewhat more."""
 
-    def __init__(self, tell: Callable[[], object] = lambda: None) -> None:
-        self._tell = tell
+    def __init__(self, seconds: float, tell: Callable[[], object] = lambda: None) -> None:
+        self.seconds, self._tell = seconds, tell
         """Called once, when somebody has asked."""
         self._before: Any = None
         self._since: float | None = None
@@ -76,7 +75,7 @@ class PutOff:
     def seconds_left(self) -> float:
         """Of what may be used; asked from elsewhere, from the first look on."""
         self._since = time.monotonic() if self._since is None else self._since
-        return max(0.0, self._since + GRACE_SECONDS - time.monotonic())
+        return max(0.0, self._since + self.seconds - time.monotonic())
 
     def watch(self) -> None:
         """From now on SIGTERM is noted. Only a process's main thread can do that; elsewhere nothing happens."""
@@ -102,7 +101,7 @@ class PutOff:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._since is None:
             self._since = time.monotonic()
-            self._limit = threading.Timer(GRACE_SECONDS + MARGIN_SECONDS, os.kill, (os.getpid(), signal.SIGTERM))
+            self._limit = threading.Timer(self.seconds + MARGIN_SECONDS, os.kill, (os.getpid(), signal.SIGTERM))
             self._limit.daemon = True
             self._limit.start()
             self._tell()
@@ -111,9 +110,9 @@ class PutOff:
 
 
 @contextmanager
-def sigterm_put_off(tell: Callable[[], object]) -> Iterator[PutOff]:
+def sigterm_put_off(seconds: float, tell: Callable[[], object]) -> Iterator[PutOff]:
     """Inside the block SIGTERM is handed on by `tell`, from a thread, and does what it would have done at its end."""
-    put_off = PutOff(threading.Thread(target=tell, daemon=True).start)
+    put_off = PutOff(seconds, threading.Thread(target=tell, daemon=True).start)
     put_off.watch()
     try:
         yield put_off

@@ -41,7 +41,7 @@ def track(
     environment = environment or load_environment()
     check_reachable(environment.tracking_uri)
     name = os.environ.get("DVC_STAGE") or (f"{stage}@{policy}" if policy else stage)
-    with alone(name), _recorded(stage, name, policy, sections, environment) as run:
+    with alone(name, environment.grace_seconds), _recorded(stage, name, policy, sections, environment) as run:
         yield run
 
 

@@ -17,7 +17,6 @@ from typing import Any
 from unittest.mock import patch
 
 import transformers.trainer
-from accelerate.utils import gather_object
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 
@@ -27,19 +26,20 @@ from proofline.checkpoints.place import PlaceError
 from proofline.checkpoints.store import step_folder
 from proofline.checkpoints.writer import Writer
 from proofline.storage.space import full_disk
-from proofline.tracking.ending import GRACE_SECONDS
-from proofline.training.ending import Ending, Word
+from proofline.training.ending import Ending
 from proofline.training.snapshot import Snapshot, Stored
 
 
 class Saving(TrainerCallback):
     """Saves when it is time, and puts the trainer where a stored checkpoint stands."""
 
-    def __init__(self, trainer: Any, writer: Writer, cadence: Cadence, stored: Stored | None, scratch: Path) -> None:
-        self._trainer, self._writer, self._cadence, self._stored = trainer, writer, cadence, stored
+    def __init__(
+        self, trainer: Any, writer: Writer, cadence: Cadence, ending: Ending, stored: Stored | None, scratch: Path
+    ) -> None:
+        self._trainer, self._writer, self._cadence, self._ending = trainer, writer, cadence, ending
+        self._stored = stored
         self._snapshot = Snapshot()
         self._writing_step = 0
-        self._ending = Ending(_words_of_all if trainer.args.world_size > 1 else None)
         self.stopped_seconds: list[float] = []
         """How long the steps stood still at each save."""
         self.trainer_folder: str | None = None
@@ -51,7 +51,7 @@ class Saving(TrainerCallback):
     @property
     def patience_seconds(self) -> float:
         """How long a training that is stopped waits for the checkpoint that is being written."""
-        return self._ending.seconds_left if self._ending.asked else GRACE_SECONDS
+        return self._ending.seconds_left if self._ending.asked else self._ending.seconds
 
     @contextmanager
     def in_charge(self) -> Iterator[None]:
@@ -89,7 +89,7 @@ class Saving(TrainerCallback):
             self._raise(writer.error)
         if self._cadence.is_due(state.global_step, writer.is_writing, writer.seconds, writer.busy_seconds):
             control.should_save = True
-        if self._ending.look(state.global_step):
+        if self._ending.look(state.global_step, state.max_steps):
             control.should_save = True
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -137,7 +137,3 @@ class Saving(TrainerCallback):
             ):
                 raise full from error
         raise error
-
-
-def _words_of_all(word: Word) -> list[Word]:
-    return list(gather_object([word]))
