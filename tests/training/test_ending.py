@@ -1,4 +1,4 @@
-"""SIGTERM in a training: a save that takes too long, a second signal, data workers, and processes that ask each other."""
+"""SIGTERM in a training: a second signal, a save that takes too long, processes that ask each other; data workers."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Is the time between SIGTERM and a machine's end enough for a checkpoint? By its size, and by what the place takes here.
+"""Is the time between SIGTERM and a machine's end enough for a checkpoint? By its size, and by what the place takes.
 
-A training that is asked to end finishes its step and writes a last checkpoint, each machine its share. All of that has to
-be done while SIGTERM is put off. Where the one before is being written at that moment, it is finished first: it began
-earlier, so there is time for that one at least.
+A training that is asked to end finishes its step and writes a last checkpoint, each machine its share. All of that has
+to be done while SIGTERM is put off. Where the one before is being written at that moment, it is finished first: it
+began earlier, so there is time for that one at least.
 """
 
 from __future__ import annotations

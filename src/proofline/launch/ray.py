@@ -2,7 +2,7 @@
 
 Ray starts the workers and connects them (torch.distributed over NCCL or gloo). It keeps no checkpoint: the function
 does, in the stage's folder. The restarts are counted here and not by Ray's FailureConfig, which would also start again
-what was refused as bad input. SIGTERM to the stage is handed on to the workers, which end by themselves or after a while.
+what was refused as bad input. SIGTERM to the stage is handed on to the workers, who end by themselves.
 """
 
 from __future__ import annotations

@@ -19,9 +19,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from proofline.tracking.continued import ERROR
 from proofline.tracking.facts import gather_facts
 from proofline.tracking.lineage import Item, LineageError, stage_outputs
-from proofline.tracking.mlflow_run import ERROR, MlflowRun, is_refusal
+from proofline.tracking.mlflow_run import MlflowRun, is_refusal
 from proofline.tracking.spool import CONTINUES, Event, parse, read_events, read_state, state_path
 
 KILLED = "the stage's process was killed"

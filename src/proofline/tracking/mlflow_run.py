@@ -14,15 +14,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+from proofline.tracking.continued import Said, go_on, look_up
 from proofline.tracking.database import opening
 from proofline.tracking.lineage import Item
 from proofline.tracking.reach import check_reachable
 from proofline.tracking.relocate import follow_artifacts
-from proofline.tracking.spool import CONTINUES, Event
+from proofline.tracking.spool import Event
 
 EXPERIMENT = "proofline"
-ERROR, INTERRUPTED = "proofline.error", "proofline.interrupted"
-"""Tags: what a run failed with; what one that goes on had failed with."""
 MAX_METRICS, MAX_PARAMS, MAX_TEXT = 1000, 100, 6000  # MLflow's limits on one request and one value
 T = TypeVar("T")
 
@@ -70,19 +69,12 @@ class AbsentError(ValueError):
 
 
 class MlflowRun:
-    """One run in the store at `uri`; `run_id` names one that was begun before.
-
-    `continued`: another process began it and was interrupted. What the store has of it stays as it is, and is not said
-    again: no point of a curve twice, and of a setting that is another now both values.
-    """
+    """One run in the store at `uri`; `run_id` names one that was begun before, `continued` by another process."""
 
     def __init__(self, uri: str, artifact_root: Path, run_id: str | None = None, continued: bool = False) -> None:
         self._client, self._experiment_id = open_experiment(uri, artifact_root)
         self.run_id = run_id
-        self._points: set[tuple[str, int]] = set()
-        self._params: dict[str, str] = {}
-        if continued:
-            self._look_up()
+        self._said = look_up(self._client, run_id) if continued and run_id else Said()
 
     def begin(self, name: str, start_time_ms: int, tags: Mapping[str, str]) -> None:
         short = {key: value[:MAX_TEXT] for key, value in tags.items()}
@@ -90,16 +82,10 @@ class MlflowRun:
         self.run_id = run.info.run_id
 
     def go_on(self, begun: str | None, tags: Mapping[str, str]) -> None:
-        """It runs again, in place of one that has just begun, which goes. Its error becomes what interrupted it."""
-        error = self._client.get_run(self.run_id).data.tags.get(ERROR)
-        if error is not None:
-            self._client.set_tag(self.run_id, INTERRUPTED, error)
-            self._client.delete_tag(self.run_id, ERROR)
-        self._client.update_run(self.run_id, status="RUNNING")
+        """It is at work again, where `tags` say, in place of one that has just begun."""
+        assert self.run_id is not None
+        go_on(self._client, self.run_id, begun)
         self.send({"kind": "tag", "name": name, "value": value} for name, value in tags.items())
-        if begun is not None:
-            self._client.set_tag(begun, CONTINUES, self.run_id)
-            self._client.delete_run(begun)
 
     def send(self, events: Iterable[Event]) -> None:
         """Metrics, params, tags and artifacts of these events."""
@@ -114,11 +100,13 @@ class MlflowRun:
                     time_ms, step = event["time_ms"], event["step"]
                     points = [(spell(name), value) for name, value in event["values"].items()]
                     metrics += [
-                        Metric(name, value, time_ms, step) for name, value in points if (name, step) not in self._points
+                        Metric(name, value, time_ms, step)
+                        for name, value in points
+                        if (name, step) not in self._said.points
                     ]
                 case "params":
                     for name, value in event["values"].items():
-                        before = self._params.get(spell(name))
+                        before = self._said.params.get(spell(name))
                         if before is None:
                             params.append(Param(spell(name), value[:MAX_TEXT]))
                         elif before != value[:MAX_TEXT]:
@@ -156,14 +144,6 @@ class MlflowRun:
 
     def send_text(self, text: str, name: str) -> None:
         self._client.log_text(self.run_id, text, name)
-
-    def _look_up(self) -> None:
-        """What the store has of it."""
-        data = self._client.get_run(self.run_id).data
-        self._params = dict(data.params)
-        self._points = {
-            (name, point.step) for name in data.metrics for point in self._client.get_metric_history(self.run_id, name)
-        }
 
     def is_gone(self) -> bool:
         """Has the store no such run any more: is it another one, made anew, or was the run deleted?"""

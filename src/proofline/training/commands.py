@@ -38,7 +38,9 @@ def add_checkpoint_commands(commands: Subparsers) -> None:
             action.add_argument("--all", action="store_true", help="the whole ones too: those trainings start again")
             action.add_argument("--dry-run", action="store_true", help="say what would go")
         if name == "grace":
-            action.add_argument("--parameters", type=float, help="of the model; default: as the newest checkpoint, or base")
+            action.add_argument(
+                "--parameters", type=float, help="of the model; default: as the newest checkpoint, or base"
+            )
             action.add_argument("--machines", type=int, default=1, help="that write a share each (1)")
             action.add_argument("--step-seconds", type=float, default=0.0, help="of an optimizer step (0)")
 
@@ -148,7 +150,9 @@ def num_parameters(policy_dir: Path) -> int:
         with safe_open(file, "np") as weights:
             count += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
     if not count:
-        raise CheckpointError(f"found no weights in {policy_dir} and no checkpoint: say how large it is, --parameters 7e9")
+        raise CheckpointError(
+            f"found no weights in {policy_dir} and no checkpoint: say how large it is, --parameters 7e9"
+        )
     return count
 
 
