@@ -7,6 +7,7 @@ manifest.py  the manifest, by which alone a checkpoint exists
 store.py     the checkpoints of one training in a place: commit, verify, rotate, collect
 writer.py    writing one while the training goes on
 cadence.py   how often, from what it was measured to cost
+grace.py     whether the time between SIGTERM and the end is enough for one
 trainings.py all trainings of a place, for `proofline checkpoints`
 
 No torch here: an object is bytes. What a training puts into them is `training/snapshot.py`.

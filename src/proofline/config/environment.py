@@ -94,6 +94,8 @@ class Environment(BaseModel):
     """So many of a training's checkpoints stay until it is done."""
     keep_every: Count | None = None
     """And those whose steps are a multiple of this."""
+    grace_seconds: Annotated[float, Field(ge=1.0)] = 30.0
+    """What this machine gives a process between SIGTERM and its end; a spot machine of Google Cloud 30 s."""
     compile_layers: bool = False
     """Compile the decoder's layers before training (torch.compile): a minute's wait, for long trainings on a GPU."""
     sampling_rows: Count = 256
@@ -136,6 +138,11 @@ class Environment(BaseModel):
         """This machine's folder of checkpoints, or of the locks of those that are elsewhere."""
         elsewhere = self.checkpoint_bucket or self.checkpoints == "none"
         return root / ("checkpoints" if elsewhere else Path(self.checkpoints).expanduser())
+
+    @property
+    def put_off_seconds(self) -> float:
+        """For how long a stage may put SIGTERM off. The rest is for what comes after: its run's last word."""
+        return max(self.grace_seconds - 10.0, self.grace_seconds / 2)
 
     @property
     def threads_each(self) -> int:

@@ -20,10 +20,12 @@ from pathlib import Path
 from proofline.config import Environment
 from proofline.config.environment import all_cores
 from proofline.launch.work import LaunchError
+from proofline.tracking.ending import NOTICED
 
 NODE_WAIT_SECONDS = 300
 """How long a node that died is waited for, itself or another in its place."""
 CONNECT_SECONDS = 5
+WATCH_SECONDS = 0.5
 LOOPBACK = "127.0.0.2"
 """Where a cluster of this machine meets; Ray 2.60 would replace 127.0.0.1 by the machine's address on the network. Its
 main ports accept connections on all interfaces whatever one says: what keeps others out is the token."""
@@ -54,6 +56,23 @@ class Place:
     def demand(self) -> dict[str, float]:
         """Ray's resources of one worker."""
         return {"CPU": float(self.threads)} | ({"GPU": 1.0} if self.gpu else {})
+
+    def watch(self) -> None:
+        """From now on this process notices when the stage is asked to end: no signal reaches a worker."""
+        from ray.experimental.internal_kv import _internal_kv_exists
+
+        def ask() -> None:
+            while not _internal_kv_exists(self.token):
+                time.sleep(WATCH_SECONDS)
+            NOTICED.set()
+
+        threading.Thread(target=ask, name="end-of-stage", daemon=True).start()
+
+    def tell(self) -> None:
+        """Ask the workers to finish what is worth it, and to end."""
+        from ray.experimental.internal_kv import _internal_kv_put
+
+        _internal_kv_put(self.token, b"ends")
 
     def enter(self) -> None:
         """Go to the stage's working directory. Raises LaunchError where this node has another, or none."""

@@ -22,8 +22,11 @@ from proofline.launch.work import Job, die_with_parent, died_too_often, rank, wo
 REFUSAL = "refusal.pickle"
 
 
-def run_processes(job: Job, restarts: int) -> list[Any]:
-    """What the job gave in each process, by rank; on GPUs, rank r has GPU r. Raises what the function refused with."""
+def run_processes(job: Job, restarts: int, grace_seconds: float = 30.0) -> list[Any]:
+    """What the job gave in each process, by rank; on GPUs, rank r has GPU r. Raises what the function refused with.
+
+    When this process is to end, the others get SIGTERM and so long to end by themselves.
+    """
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -36,7 +39,7 @@ def run_processes(job: Job, restarts: int) -> list[Any]:
                 min_nodes=1, max_nodes=1, nproc_per_node=job.processes, run_id=uuid.uuid4().hex, max_restarts=0,
                 rdzv_backend="c10d", rdzv_endpoint="127.0.0.1:0", local_addr="127.0.0.1",
                 # SIGTERM and Ctrl-C stay the stage's own: its run has to end as failed.
-                signals_to_handle="SIGHUP,SIGQUIT",
+                signals_to_handle="SIGHUP,SIGQUIT", shutdown_timeout=int(grace_seconds),
             )  # fmt: skip
             try:
                 results = elastic_launch(config, _process)(job, Path(folder))

@@ -2,7 +2,7 @@
 
 Ray starts the workers and connects them (torch.distributed over NCCL or gloo). It keeps no checkpoint: the function
 does, in the stage's folder. The restarts are counted here and not by Ray's FailureConfig, which would also start again
-what was refused as bad input.
+what was refused as bad input. SIGTERM to the stage is handed on to the workers, who end by themselves.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from proofline.config import Environment
 from proofline.launch.cluster import NODE_WAIT_SECONDS, Place, cluster, require_slots
 from proofline.launch.work import Job, LaunchError, died_too_often, work
+from proofline.tracking.ending import sigterm_put_off
 
 STARTS_OF_A_GROUP = 5
 """A group that finds no free room within Ray's minute is tried again: what others occupy may become free."""
@@ -23,12 +24,18 @@ def run_workers(job: Job, environment: Environment) -> Any:
     """What the job gave in rank 0. Raises what the function refused with."""
     from ray.train import ControllerError, WorkerGroupError
 
-    with cluster(environment) as place, tempfile.TemporaryDirectory(prefix="proofline-ray-") as folder:
+    with (
+        cluster(environment) as place,
+        tempfile.TemporaryDirectory(prefix="proofline-ray-") as folder,
+        sigterm_put_off(environment.put_off_seconds, place.tell) as put_off,
+    ):
         for attempt in range(environment.restarts + 1):
             require_slots(job.processes, place, NODE_WAIT_SECONDS if attempt else 0)
             try:
                 return _trainer(job, place, folder).fit().return_value
             except WorkerGroupError as error:
+                if put_off.asked:
+                    put_off.end()
                 for failure in error.worker_failures.values():
                     if isinstance(failure, ValueError | LaunchError):
                         raise failure from None
@@ -72,6 +79,7 @@ def _trainer(job: Job, place: Place, folder: str) -> Any:
 
 def _worker(given: dict[str, Any]) -> Any:
     given["place"].enter()
+    given["place"].watch()
     return work(given["job"])
 
 

@@ -42,7 +42,7 @@ def launch(function: Callable[..., Result], run: Run, environment: Environment, 
     if environment.launcher == "accelerate":
         from proofline.launch.processes import run_processes
 
-        return run_processes(job, environment.restarts)[0]
+        return run_processes(job, environment.restarts, environment.grace_seconds)[0]
     return work(job)
 
 

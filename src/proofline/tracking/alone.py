@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from proofline.config.environment import Environment
 from proofline.storage.lock import HeldError, held
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 60.0
 """How long a stage waits for one that is ending."""
 WATCH_SECONDS = 0.25
-GRACE_SECONDS = 30.0
-"""What a stage without its DVC has to end in order."""
+GRACE_SECONDS = Environment().grace_seconds
 
 
 class AloneError(ValueError):
@@ -33,12 +33,14 @@ class AloneError(ValueError):
 
 
 @contextmanager
-def alone(stage: str) -> Iterator[None]:
+def alone(stage: str, grace_seconds: float = GRACE_SECONDS) -> Iterator[None]:
     """Be the one process in this working directory that runs `stage`, for as long as its DVC lives.
+
+    Without it the stage has so long to end in order.
 
     Raises AloneError where another one goes on running it, or DVC is gone already.
     """
-    with _only_writer(stage), _with_dvc(stage):
+    with _only_writer(stage), _with_dvc(stage, grace_seconds):
         yield
 
 
@@ -55,7 +57,7 @@ def _only_writer(stage: str) -> Iterator[None]:
 
 
 @contextmanager
-def _with_dvc(stage: str) -> Iterator[None]:
+def _with_dvc(stage: str, grace_seconds: float) -> Iterator[None]:
     if "DVC_STAGE" not in os.environ:
         yield
         return
@@ -67,7 +69,7 @@ def _with_dvc(stage: str) -> Iterator[None]:
         while not ended.wait(WATCH_SECONDS):
             if not _lives(dvc):
                 os.kill(os.getpid(), signal.SIGTERM)
-                if not ended.wait(GRACE_SECONDS):
+                if not ended.wait(grace_seconds):
                     os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, name="dvc-watch", daemon=True).start()

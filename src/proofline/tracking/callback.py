@@ -3,8 +3,9 @@
 The trainers are configured with `report_to="none"`: their MLflow integration would open a run of its own and add a
 hundred and fifty params that the recipe does not know. Imports transformers; import it late.
 
-A training that was killed goes on from a checkpoint, in its run or in a new one. The checkpoint holds the curves up to
-there (the Trainer's log), and here what they have cost, so that the run that ends has all steps and the whole cost.
+A training that was killed goes on from a checkpoint, in the run that the checkpoint names; in a new one where the store
+has that no more. The checkpoint holds the curves up to there (the Trainer's log), and here what they have cost, so that
+the run that ends has all steps and the whole cost.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from transformers.trainer_callback import ExportableState
 
 from proofline.tracking.progress import doing
 from proofline.tracking.run import Run
+from proofline.tracking.spool import CONTINUES
 
 STARTS = "starts"
 """Beside the checkpoints of a training: a byte for every time that it began."""
@@ -63,12 +65,12 @@ class TrackingCallback(TrainerCallback, ExportableState):
             if self._trainer is not None:
                 self._trainer._total_train_tokens = earlier["tokens"]
         if state.is_world_process_zero:
-            self._learning = threading.Thread(target=self._learn_run_id, daemon=True)
-            self._learning.start()
             if restarts := _count_start(self._folder):
                 self._run.set_tag("proofline.restarts", str(restarts))
             if state.global_step:
                 self._resume(state, earlier["run_id"])
+            self._learning = threading.Thread(target=self._learn_run_id, daemon=True)
+            self._learning.start()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         doing(f"step {state.global_step} of {state.max_steps}")
@@ -94,7 +96,7 @@ class TrackingCallback(TrainerCallback, ExportableState):
         """The run that goes on has the curve from its first step; a spool that has these points leaves them out."""
         self._run.set_tag("proofline.resumed_from", str(state.global_step))
         if earlier_run:
-            self._run.set_tag("proofline.continues", earlier_run)
+            self._run.set_tag(CONTINUES, earlier_run)
         for entry in state.log_history:
             numbers = _numbers(entry)
             self._run.log_metrics(numbers, step=int(numbers.pop("step")))

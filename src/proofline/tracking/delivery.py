@@ -3,6 +3,9 @@
 In: a spool's file, open, and what its stage could not write there. Out: a run that is up to date with it. Beside the
 spool lies its state: how many bytes have arrived, the run's id, and the facts gathered while they were true. Nothing is
 forgotten before all has arrived: where the store has lost the run, it begins anew from the first event.
+
+A stage that takes up what an interrupted one has left names that one's run, some seconds after it has begun one of its
+own. Then that run goes on in place of its own, with all that this spool holds.
 """
 
 from __future__ import annotations
@@ -11,14 +14,16 @@ import gc
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from proofline.tracking.continued import ERROR
 from proofline.tracking.facts import gather_facts
 from proofline.tracking.lineage import Item, LineageError, stage_outputs
 from proofline.tracking.mlflow_run import MlflowRun, is_refusal
-from proofline.tracking.spool import Event, parse, read_events, read_state, state_path
+from proofline.tracking.spool import CONTINUES, Event, parse, read_events, read_state, state_path
 
 KILLED = "the stage's process was killed"
 
@@ -30,8 +35,10 @@ class SpoolError(ValueError):
 class Delivery:
     """Sends one spool, from where the state says it stopped."""
 
-    def __init__(self, spool: Path, file: int) -> None:
+    def __init__(self, spool: Path, file: int, settle: Callable[[Path, str], None]) -> None:
         self.spool = spool
+        self._settle = settle
+        """Sends what earlier stages have still to say of a run; raises where that cannot be done for now."""
         self.state: dict[str, Any] = {"offset": 0} | read_state(spool)
         self.ended = False
         """Whether the stage has said its last word."""
@@ -58,12 +65,16 @@ class Delivery:
         self.ended = self.ended or any(event["kind"] == "end" for event in events)
         try:
             if events:
+                self._learn(events)
+                if self._goes_on(events):
+                    return self.push()
                 self._send(events)
         except Exception as error:
             if self._is_gone():
                 self._report(
                     f"the store has no run {self.state.pop('run_id')} any more; all is sent again as a new one"
                 )
+                self.state.pop("continues", None)
                 self._beside_sent, self._run = 0, None
                 self._save(offset=0)
                 return self.push()
@@ -77,7 +88,7 @@ class Delivery:
 
     def end_killed(self, time_ms: int) -> None:
         """The stage is gone without a word: say it in its place."""
-        self._beside.append({"kind": "tag", "time_ms": time_ms, "name": "proofline.error", "value": KILLED})
+        self._beside.append({"kind": "tag", "time_ms": time_ms, "name": ERROR, "value": KILLED})
         self._beside.append({"kind": "end", "time_ms": time_ms, "status": "FAILED"})
 
     def keep(self) -> None:
@@ -93,15 +104,18 @@ class Delivery:
             self._report(f"{len(self._beside)} events of {self.spool} are lost: {error}")
         self._save()
 
-    def _send(self, events: list[Event]) -> None:
+    def _learn(self, events: list[Event]) -> None:
+        """What has to be noted while it is true."""
         start = next((event for event in events if event["kind"] == "start"), None)
-        end = next((event for event in events if event["kind"] == "end"), None)
         if "facts" not in self.state:
             if start is None:
                 raise SpoolError(f"the first line of {self.spool} is lost, which says what run it is; delete the file")
             self._save(facts=gather_facts(start))
-        if end and "outputs" not in self.state:
+        if self.ended and "outputs" not in self.state:
             self._save(outputs=self._outputs())
+
+    def _send(self, events: list[Event]) -> None:
+        end = next((event for event in events if event["kind"] == "end"), None)
         run = self._open()
         try:
             run.send(events)
@@ -127,7 +141,9 @@ class Delivery:
         """The run in the store, begun at the first call; its id is saved before anything else is sent."""
         if self._run is None:
             facts = self.state["facts"]
-            run = MlflowRun(facts["uri"], Path(facts["artifact_root"]), self.state.get("run_id"))
+            run_id = self.state.get("run_id")
+            continued = run_id is not None and run_id == self.state.get("continues")
+            run = MlflowRun(facts["uri"], Path(facts["artifact_root"]), run_id, continued)
             gc.freeze()  # all is imported
             gc.enable()
             self._run = run
@@ -138,6 +154,22 @@ class Delivery:
             if facts["recipe_diff"]:
                 run.send_text(facts["recipe_diff"], "params.diff")
         return self._run
+
+    def _goes_on(self, events: list[Event]) -> bool:
+        """Whether an earlier run, named in these events, now goes on in place of this one, from the first event on."""
+        named = [event["value"] for event in events if event["kind"] == "tag" and event["name"] == CONTINUES]
+        if not named or named[-1] in (self.state.get("continues"), self.state.get("run_id")):
+            return False
+        facts, earlier = self.state["facts"], named[-1]
+        run = MlflowRun(facts["uri"], Path(facts["artifact_root"]), earlier)
+        if not run.is_unfinished():
+            self._save(continues=earlier)
+            return False
+        self._settle(self.spool, earlier)
+        run.go_on(self.state.get("run_id"), facts["tags"])
+        self._beside_sent, self._run = 0, None
+        self._save(run_id=earlier, continues=earlier, offset=0)
+        return True
 
     def _is_gone(self) -> bool:
         """Whether the store answers, and no longer has the run."""

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+from proofline.tracking.continued import Said, go_on, look_up
 from proofline.tracking.database import opening
 from proofline.tracking.lineage import Item
 from proofline.tracking.reach import check_reachable
@@ -68,16 +69,23 @@ class AbsentError(ValueError):
 
 
 class MlflowRun:
-    """One run in the store at `uri`; `run_id` names one that was begun before."""
+    """One run in the store at `uri`; `run_id` names one that was begun before, `continued` by another process."""
 
-    def __init__(self, uri: str, artifact_root: Path, run_id: str | None = None) -> None:
+    def __init__(self, uri: str, artifact_root: Path, run_id: str | None = None, continued: bool = False) -> None:
         self._client, self._experiment_id = open_experiment(uri, artifact_root)
         self.run_id = run_id
+        self._said = look_up(self._client, run_id) if continued and run_id else Said()
 
     def begin(self, name: str, start_time_ms: int, tags: Mapping[str, str]) -> None:
         short = {key: value[:MAX_TEXT] for key, value in tags.items()}
         run = self._client.create_run(self._experiment_id, start_time_ms, short, name)
         self.run_id = run.info.run_id
+
+    def go_on(self, begun: str | None, tags: Mapping[str, str]) -> None:
+        """It is at work again, where `tags` say, in place of one that has just begun."""
+        assert self.run_id is not None
+        go_on(self._client, self.run_id, begun)
+        self.send({"kind": "tag", "name": name, "value": value} for name, value in tags.items())
 
     def send(self, events: Iterable[Event]) -> None:
         """Metrics, params, tags and artifacts of these events."""
@@ -90,9 +98,19 @@ class MlflowRun:
             match event["kind"]:
                 case "metrics":
                     time_ms, step = event["time_ms"], event["step"]
-                    metrics += [Metric(spell(name), value, time_ms, step) for name, value in event["values"].items()]
+                    points = [(spell(name), value) for name, value in event["values"].items()]
+                    metrics += [
+                        Metric(name, value, time_ms, step)
+                        for name, value in points
+                        if (name, step) not in self._said.points
+                    ]
                 case "params":
-                    params += [Param(spell(name), value[:MAX_TEXT]) for name, value in event["values"].items()]
+                    for name, value in event["values"].items():
+                        before = self._said.params.get(spell(name))
+                        if before is None:
+                            params.append(Param(spell(name), value[:MAX_TEXT]))
+                        elif before != value[:MAX_TEXT]:
+                            tags[name] = RunTag(f"resumed.{spell(name)}", value[:MAX_TEXT])
                 case "tag" if event["value"] != self.run_id:  # a process that was started again continues no other run
                     tags[event["name"]] = RunTag(spell(event["name"]), event["value"][:MAX_TEXT])
                 case "artifact":
@@ -129,14 +147,24 @@ class MlflowRun:
 
     def is_gone(self) -> bool:
         """Has the store no such run any more: is it another one, made anew, or was the run deleted?"""
+        return self._info() is None
+
+    def is_unfinished(self) -> bool:
+        """Has the store such a run, which has not come to its end?"""
+        info = self._info()
+        return info is not None and info.status != "FINISHED"
+
+    def _info(self) -> Any | None:
+        """What the store says of it, if it is there."""
         from mlflow.exceptions import MlflowException
 
         try:
-            return str(self._client.get_run(self.run_id).info.lifecycle_stage) == "deleted"
+            info = self._client.get_run(self.run_id).info
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            return True
+            return None
+        return None if info.lifecycle_stage == "deleted" else info
 
     def finish(self, status: str, end_time_ms: int) -> None:
         self._client.set_terminated(self.run_id, status, end_time_ms)

@@ -21,10 +21,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from proofline.tracking.delivery import Delivery
+from proofline.tracking.delivery import Delivery, SpoolError
 from proofline.tracking.mlflow_run import quiet_mlflow
-from proofline.tracking.spool import state_path
-from proofline.tracking.waiting import left_behind, locked
+from proofline.tracking.spool import read_state, state_path
+from proofline.tracking.waiting import kept_runs, left_behind, locked
 
 POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
@@ -76,11 +76,28 @@ def record(spool: Path) -> bool:
             if file is None:
                 print(f"tracking: {spool} is being sent by another process", file=sys.stderr)
                 return False
-            delivery = Delivery(spool, file)
+            delivery = Delivery(spool, file, settle)
             return _close(delivery, resend(delivery))
     except FileNotFoundError:
         print(f"tracking: {spool} is not there: it has been sent, or never was", file=sys.stderr)
         return False
+
+
+def settle(spool: Path, run_id: str) -> None:
+    """Send what stages before this spool's have to say of the run: what comes after it would be said twice.
+
+    Raises SpoolError while another process is at it, or the store takes none.
+    """
+    began = start_of(spool)
+    for kept in kept_runs(spool.parent):
+        before = read_state(kept.path).get("run_id") == run_id and start_of(kept.path) < began
+        if before and not record(kept.path) and kept.path.exists():
+            raise SpoolError(f"the end of run {run_id}, which goes on here, is still to be sent from {kept.path}")
+
+
+def start_of(spool: Path) -> int:
+    """When its stage began, in ms."""
+    return int(read_state(spool).get("facts", {}).get("start_time_ms", 0))
 
 
 def send_all(spools: list[Path]) -> bool:
@@ -93,7 +110,7 @@ def send_all(spools: list[Path]) -> bool:
 def _send_left_behind(ours: Delivery) -> Iterator[bool]:
     """Send the runs that wait for the store of this one, a run at each step, while it takes them."""
     for kept in left_behind(ours.spool.parent):
-        if kept.uri == ours.state["facts"]["uri"]:
+        if kept.uri == ours.state["facts"]["uri"] and kept.path.exists():
             if not record(kept.path):
                 return
             print(f"tracking: a run of {kept.name} that waited has been sent", file=sys.stderr, flush=True)
@@ -119,9 +136,10 @@ def main(arguments: list[str]) -> int:
     gc.disable()  # while importing: 1.8 instead of 2.2 s
     if arguments[:1] == ["--follow"]:
         quiet_mlflow()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the stage
+        for number in (signal.SIGINT, signal.SIGTERM):  # for the stage, also where a supervisor tells everybody
+            signal.signal(number, signal.SIG_IGN)
         stage, file, spool = arguments[1:]
-        delivery = Delivery(Path(spool), int(file))
+        delivery = Delivery(Path(spool), int(file), settle)
         return 0 if _close(delivery, follow(delivery, int(stage))) else 1
     return 0 if send_all([Path(spool) for spool in arguments]) else 1
 

@@ -19,6 +19,10 @@ from typing import Any
 Event = dict[str, Any]
 SPOOLS = ".tracking"
 """Their folder in the repository's root."""
+CONTINUES = "proofline.continues"
+"""A tag: the run of an interrupted stage, what is left of which this one takes up."""
+ID_SECONDS = 60.0
+"""How long an id is waited for."""
 
 
 class Spool:
@@ -49,9 +53,24 @@ class Spool:
         os.close(self._file)
 
     def id(self) -> str | None:
-        """The id where the recorder knows it by now."""
-        run_id = read_state(self.path).get("run_id")
-        return None if run_id is None else str(run_id)
+        """The id, which the recorder knows about 4 s after the stage's start; None where the store is lost.
+
+        Of a stage that has named an earlier run: when the recorder has seen whether that one goes on.
+        """
+        events, _ = read_events(self.path)
+        named = [event["value"] for event in events if event["kind"] == "tag" and event["name"] == CONTINUES]
+        deadline = time.monotonic() + ID_SECONDS
+        while time.monotonic() < deadline and self._has_reader():
+            state = read_state(self.path)
+            run_id = state.get("run_id")
+            if run_id and (not named or named[-1] in (run_id, state.get("continues"))):
+                return str(run_id)
+            time.sleep(0.05)
+        return None
+
+    def _has_reader(self) -> bool:
+        """Whether somebody is there who would say it; another process of the stage cannot know."""
+        return True
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         values = {name: _number(name, value) for name, value in leaves(metrics) if (name, step) not in self._said}

@@ -5,20 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import shlex
-import signal
 import subprocess
 import sys
-import threading
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 
 from proofline.config.checkout import refuse_other_checkout
 from proofline.config.environment import Environment, load_environment, repository_root
 from proofline.tracking.alone import alone
+from proofline.tracking.ending import Terminated, sigterm_as_exception
 from proofline.tracking.progress import heartbeat
 from proofline.tracking.reach import check_reachable
 from proofline.tracking.run import Run
@@ -44,7 +41,7 @@ def track(
     environment = environment or load_environment()
     check_reachable(environment.tracking_uri)
     name = os.environ.get("DVC_STAGE") or (f"{stage}@{policy}" if policy else stage)
-    with alone(name), _recorded(stage, name, policy, sections, environment) as run:
+    with alone(name, environment.grace_seconds), _recorded(stage, name, policy, sections, environment) as run:
         yield run
 
 
@@ -70,13 +67,15 @@ def _recorded(
     )
     run.log_params({**sections, "execution": environment.model_dump(mode="json", exclude={"tracking_uri"})})
     try:
-        with _sigterm_as_exception(), heartbeat(os.environ.get("DVC_STAGE") or stage):
+        with sigterm_as_exception(), heartbeat(os.environ.get("DVC_STAGE") or stage):
             yield run
     except BaseException as error:
         if isinstance(error, SystemExit) and not error.code:
             run.end("FINISHED")
         else:
             run.end("FAILED", f"{type(error).__name__}: {error}")
+        if isinstance(error, Terminated):
+            print(f"{name}: interrupted (SIGTERM). The same command goes on from what is kept", file=sys.stderr)
         raise
     else:
         run.end("FINISHED")
@@ -109,14 +108,8 @@ class RecordedRun(Spool):
         self._beside = b""
         """What the pipe has not taken yet."""
 
-    def id(self) -> str | None:
-        """The id, which the recorder knows about 4 s after the stage's start; None where the store is lost."""
-        deadline = time.monotonic() + CLOSE_SECONDS
-        while time.monotonic() < deadline and self._recorder.poll() is None:
-            if run_id := super().id():
-                return run_id
-            time.sleep(0.05)
-        return None
+    def _has_reader(self) -> bool:
+        return self._recorder.poll() is None
 
     def end(self, status: str, error: str | None = None) -> None:
         """Say the last word and wait until all has arrived."""
@@ -156,27 +149,3 @@ class RecordedRun(Spool):
         with suppress(BlockingIOError, BrokenPipeError):  # busy sending; ended, which `end` reports
             while self._beside:
                 self._beside = self._beside[os.write(self._pipe, self._beside) :]
-
-
-@contextmanager
-def _sigterm_as_exception() -> Iterator[None]:
-    """Turn SIGTERM into an exception, unless somebody (a launcher) handles it already."""
-    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    if ours:
-        signal.signal(signal.SIGTERM, _terminate)
-    try:
-        yield
-    finally:
-        if ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-class Terminated(SystemExit):
-    """SIGTERM; exits with the shell's status for it."""
-
-    def __str__(self) -> str:
-        return "SIGTERM"
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated(128 + number)

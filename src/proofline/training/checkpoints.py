@@ -33,6 +33,8 @@ class Checkpoints:
     """Where the objects are instead of there; lock and count of starts stay."""
     save_steps: int | None
     keep: Keep
+    put_off_seconds: float
+    """How long the last one may take when the training is asked to end."""
     decided_by: dict[str, Any] = field(compare=False)
     """What the identity is the hash of."""
 
@@ -59,4 +61,6 @@ def checkpoints_of(
         "software": software_identity(),
     }
     folder = execution.checkpoints / stage / stable_id(*decided_by.values())
-    return Checkpoints(folder, execution.bucket, execution.save_steps, execution.keep, decided_by)
+    return Checkpoints(
+        folder, execution.bucket, execution.save_steps, execution.keep, execution.put_off_seconds, decided_by
+    )

@@ -1,4 +1,4 @@
-"""`proofline checkpoints list | show | verify | prune`."""
+"""`proofline checkpoints list | show | verify | prune | grace`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def add_checkpoint_commands(commands: Subparsers) -> None:
         ("show", run_show, "what decided it, and what it holds"),
         ("verify", run_verify, "read every byte; fail where one is not what was written"),
         ("prune", run_prune, "remove damaged checkpoints, leftovers, and what is beyond keep_last and keep_every"),
+        ("grace", run_grace, "whether a training that gets SIGTERM can still write one; fail where it cannot"),
     ):
         action = actions.add_parser(name, help=help)
         action.add_argument("which", nargs="?" if name != "show" else None, metavar="WHICH", help=WHICH)
@@ -37,6 +38,12 @@ def add_checkpoint_commands(commands: Subparsers) -> None:
         if name == "prune":
             action.add_argument("--all", action="store_true", help="the whole ones too: those trainings start again")
             action.add_argument("--dry-run", action="store_true", help="say what would go")
+        if name == "grace":
+            action.add_argument(
+                "--parameters", type=float, help="of the model; default: as the newest checkpoint, or base"
+            )
+            action.add_argument("--machines", type=int, default=1, help="that write a share each (1)")
+            action.add_argument("--step-seconds", type=float, default=0.0, help="of an optimizer step (0)")
 
 
 def run_list(options: argparse.Namespace) -> None:
@@ -113,6 +120,41 @@ def run_prune(options: argparse.Namespace) -> None:
             f"{store.stage}/{store.identity}: {would} {store.unit}s {steps} and {pruned.num_leftovers} leftovers, "
             f"{spelled(pruned.num_bytes)}"
         )
+
+
+def run_grace(options: argparse.Namespace) -> None:
+    from proofline.checkpoints.grace import BYTES_A_PARAMETER, Grace, bandwidth
+    from proofline.checkpoints.trainings import newest_manifest
+    from proofline.config import load_environment
+    from proofline.config.environment import repository_root
+
+    kept = [] if options.parameters else [newest_manifest(store) for store in stores_of(options.which)]
+    sizes = [manifest.num_bytes for manifest in kept if manifest]
+    if not sizes:
+        parameters = options.parameters or num_parameters(repository_root() / "models/base")
+        sizes = [int(BYTES_A_PARAMETER * parameters)]
+    rate = bandwidth(place_of_all()[0], max(sizes))
+    put_off = load_environment().put_off_seconds
+    print(Grace(max(sizes), rate, options.machines, options.step_seconds, put_off).says())
+
+
+def num_parameters(policy_dir: Path) -> int:
+    """Of the weights in a folder. Raises CheckpointError where there are none."""
+    import math
+
+    from safetensors import safe_open
+
+    from proofline.checkpoints.place import CheckpointError
+
+    count = 0
+    for file in policy_dir.glob("*.safetensors"):
+        with safe_open(file, "np") as weights:
+            count += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
+    if not count:
+        raise CheckpointError(
+            f"found no weights in {policy_dir} and no checkpoint: say how large it is, --parameters 7e9"
+        )
+    return count
 
 
 def place_of_all() -> tuple[Place, Path]:

@@ -30,6 +30,8 @@ class Execution:
     """Optimizer steps between two checkpoints; None: as often as they cost one per cent of the time."""
     keep: Keep = KEEP
     """Which of them stay."""
+    put_off_seconds: float = Environment().put_off_seconds
+    """How long the last one may take when the training is asked to end."""
     references: Path | None = None
     """Folder in which DPO keeps reference log-probabilities it has found; None: nowhere."""
     zero_stage: int = 0
@@ -52,6 +54,7 @@ class Execution:
             bucket=environment.checkpoint_bucket,
             save_steps=environment.save_steps,
             keep=Keep(environment.keep_last, environment.keep_every),
+            put_off_seconds=environment.put_off_seconds,
             references=root / "checkpoints/references",
             zero_stage=environment.zero_stage,
             compile_layers=environment.compile_layers,

@@ -16,14 +16,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import broadcast_object_list, gather_object
 
 from proofline.checkpoints.cadence import Cadence
 from proofline.checkpoints.store import LOCK, Store
 from proofline.checkpoints.writer import Writer
 from proofline.storage.lock import HeldError, held
 from proofline.training.checkpoints import Checkpoints
-from proofline.training.saving import LAST_WORDS_SECONDS, Saving
+from proofline.training.ending import Ending, Word
+from proofline.training.saving import Saving
 from proofline.training.snapshot import Stored
 
 WAIT_SECONDS = 30.0
@@ -62,12 +63,14 @@ def kept_checkpoints(trainer: Any, checkpoints: Checkpoints | None) -> Iterator[
             here.num_processes, checkpoints.keep,
         )  # fmt: skip
         stored = None if start.step is None else Stored(store.fetch(start.step, scratch))
-        saving = Saving(trainer, writer, Cadence(checkpoints.save_steps, agree=_told_by_the_first), stored, scratch)
+        cadence = Cadence(checkpoints.save_steps, agree=_told_by_the_first)
+        ending = Ending(_told_by_all if here.num_processes > 1 else None, checkpoints.put_off_seconds)
+        saving = Saving(trainer, writer, cadence, ending, stored, scratch)
         try:
             with saving.in_charge():
                 yield saving
         except BaseException:
-            writer.wait(LAST_WORDS_SECONDS)
+            writer.wait(saving.patience_seconds)
             raise
         writer.stop()
         here.wait_for_everyone()
@@ -107,3 +110,7 @@ def _told_by_the_first(decided: tuple[bool, int]) -> tuple[bool, int]:
     told = [decided]
     broadcast_object_list(told)
     return told[0]
+
+
+def _told_by_all(word: Word) -> list[Word]:
+    return list(gather_object([word]))

@@ -29,18 +29,17 @@ from proofline.storage.space import full_disk
 from proofline.training.ending import Ending
 from proofline.training.snapshot import Snapshot, Stored
 
-LAST_WORDS_SECONDS = 20.0
-"""How long a training that is stopped waits for the checkpoint that is being written."""
-
 
 class Saving(TrainerCallback):
     """Saves when it is time, and puts the trainer where a stored checkpoint stands."""
 
-    def __init__(self, trainer: Any, writer: Writer, cadence: Cadence, stored: Stored | None, scratch: Path) -> None:
-        self._trainer, self._writer, self._cadence, self._stored = trainer, writer, cadence, stored
+    def __init__(
+        self, trainer: Any, writer: Writer, cadence: Cadence, ending: Ending, stored: Stored | None, scratch: Path
+    ) -> None:
+        self._trainer, self._writer, self._cadence, self._ending = trainer, writer, cadence, ending
+        self._stored = stored
         self._snapshot = Snapshot()
         self._writing_step = 0
-        self._ending = Ending()
         self.stopped_seconds: list[float] = []
         """How long the steps stood still at each save."""
         self.trainer_folder: str | None = None
@@ -48,6 +47,11 @@ class Saving(TrainerCallback):
         if stored:
             (scratch / TRAINER_STATE_NAME).write_text(json.dumps(stored.trainer_state), encoding="utf-8")
             self.trainer_folder = str(scratch)
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long a training that is stopped waits for the checkpoint that is being written."""
+        return self._ending.seconds_left if self._ending.asked else self._ending.seconds
 
     @contextmanager
     def in_charge(self) -> Iterator[None]:
@@ -72,8 +76,7 @@ class Saving(TrainerCallback):
         if self._stored:
             self._stored.put_sums(self._trainer)
         self._cadence.begin(state.global_step)
-        if args.world_size == 1:
-            self._ending.watch()
+        self._ending.watch()
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -86,15 +89,21 @@ class Saving(TrainerCallback):
             self._raise(writer.error)
         if self._cadence.is_due(state.global_step, writer.is_writing, writer.seconds, writer.busy_seconds):
             control.should_save = True
-        if self._ending.asked:
+        if self._ending.look(state.global_step, state.max_steps):
             control.should_save = True
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        if self._ending.asked:
-            self._writer.wait(LAST_WORDS_SECONDS)
+        """The last one, if it is: processes leave together, since one that is missed takes the others with it."""
+        if not self._ending.agreed:
+            return
+        self._writer.wait(self._ending.seconds_left)
+        self._trainer.accelerator.wait_for_everyone()
+        if state.is_world_process_zero:
             kept = state.global_step in self._writer.store.committed()
-            print(f"checkpoints: stopped, step {state.global_step} is {'' if kept else 'not '}kept", file=sys.stderr)
-            self._ending.unwatch()
+            reason = "" if kept else f": {self._writer.error or 'it takes too long to write'}"
+            said = f"step {state.global_step} is {'' if kept else 'not '}kept{reason}"
+            print(f"checkpoints: stopped, {said}", file=sys.stderr, flush=True)
+        self._ending.end()
 
     def save(self) -> None:
         """Copy the state, and have it written while the steps go on; the one before must be written by then."""
