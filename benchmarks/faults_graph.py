@@ -3,10 +3,10 @@
     python benchmarks/faults_graph.py [--kills 5] [--profile NAME] [--seed 0] [--minutes M]
 
 Clones the committed checkout, with an empty cache, and begins `dvc repro` there. At each moment the whole process group
-gets SIGKILL, and the command is given again; where it says that a file of DVC's is damaged, its remedy is taken. The
-hashes of all outs are then compared with the committed `dvc.lock`, or, for another profile, with a run in a clone of its
-own that nobody disturbs. The moments are drawn over the minutes that the graph takes: by `results/graph.json`, by that
-other run, or by `--minutes`.
+gets SIGKILL, and the command is given again; where a file of DVC's is left cut off, its remedy is taken. The hashes of
+all outs are then compared with the committed `dvc.lock`, or, for another profile, with a run in a clone of its own that
+nobody disturbs. The moments are drawn over the minutes that the graph takes: by `results/graph.json`, by that other
+run, or by `--minutes`.
 """
 
 from __future__ import annotations
