@@ -127,9 +127,7 @@ def main() -> None:
             if kill is None:
                 break
             kills.append(kill)
-            print(
-                f"killed after {kill.seconds} s in {kill.stage}{': ' + kill.remedy if kill.remedy else ''}", flush=True
-            )
+            print(f"killed after {kill.seconds} s in {kill.stage}", *filter(None, [kill.remedy]), flush=True)
         reproduce(killed, never)
         found = out_hashes(killed)
     others = sorted(path for path in expected.keys() | found.keys() if expected.get(path) != found.get(path))
