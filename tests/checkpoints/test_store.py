@@ -31,6 +31,7 @@ from proofline.checkpoints.manifest import seal
 from proofline.checkpoints.place import CheckpointError, PlaceError, TakenError
 from proofline.checkpoints.store import Keep, step_folder
 from proofline.checkpoints.writer import Writer
+from proofline.storage.lock import LockError, held
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +260,15 @@ def test_a_link_out_of_the_tree_is_not_followed(copy: Path, tmp_path: Path, what
     a_store(copy).remove(2)
     assert elsewhere.exists(), "what it points to is not ours to remove"
     assert a_store(copy).steps() == [1]
+
+
+def test_a_lock_that_is_a_link_writes_over_nothing(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("of somebody")
+    (tmp_path / "lock").symlink_to(elsewhere)
+    with pytest.raises(LockError, match="lock is a symbolic link"), held(tmp_path / "lock"):
+        pass
+    assert elsewhere.read_text() == "of somebody"
 
 
 def test_a_checkpoint_of_another_training_is_not_taken_for_this_ones(copy: Path) -> None:

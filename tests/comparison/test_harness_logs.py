@@ -222,6 +222,14 @@ def test_inspect_an_archive_of_absurd_size_is_refused_unread(tmp_path: Path) -> 
         read_inspect(path)
 
 
+@pytest.mark.parametrize("read", [read_inspect, read_lm_eval])
+def test_json_that_is_nested_without_end_is_refused(read: Callable[[Path], Results], tmp_path: Path) -> None:
+    path = tmp_path / "samples_deep.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(ComparisonError, match="not JSON"):
+        read(path)
+
+
 def test_inspect_the_json_format_says_the_same() -> None:
     found = read_inspect(inspect_ai("sft-faulty.json"))
     assert found.origin == "inspect_ai, tiny_faulty by hf/sft"

@@ -67,7 +67,7 @@ def _read_zip(path: Path) -> tuple[Mapping[str, Any], list[Sample]]:
             # Without a header the evaluation did not end.
             header = json.loads(archive.read("header.json" if "header.json" in names else "_journal/start.json"))
             samples = [json.loads(archive.read(name)) for name in sorted(names) if name.startswith("samples/")]
-    except (BadZipFile, ZstdError, KeyError, ValueError) as error:
+    except (BadZipFile, ZstdError, KeyError, ValueError, RecursionError) as error:
         raise ComparisonError(f"{path} is no log of inspect_ai ({error}): is the file whole?") from None
     return header, samples
 
@@ -85,7 +85,7 @@ def _refuse_absurd(path: Path, archive: ZipFile) -> None:
 def _read_json(path: Path) -> tuple[Mapping[str, Any], list[Sample]]:
     try:
         log = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ComparisonError(f"{path}: not JSON ({error}): is the file whole?") from None
     if not isinstance(log, dict) or "eval" not in log:
         raise ComparisonError(
