@@ -59,8 +59,8 @@ def reproduce(root: Path, stop: Callable[[float], object], **variables: str) -> 
     with open(log, "w+") as said:
         began = time.monotonic()
         dvc = subprocess.Popen(
-            ["dvc", "repro"], cwd=root, env=clean_variables(**variables), stdin=subprocess.DEVNULL, stdout=said,
-            stderr=subprocess.STDOUT, start_new_session=True,
+            ["dvc", "repro"], cwd=root, env=clean_variables(PYTHONUNBUFFERED="1", **variables),
+            stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         while dvc.poll() is None and not stop(time.monotonic() - began):
             time.sleep(0.02)
