@@ -29,8 +29,8 @@ def foreign(folder: Path, registered: str | None) -> str | None:
         if path.is_symlink():
             return f"it holds a symbolic link, {path.relative_to(folder)}, which a registration never stores"
     try:
-        flavours: Any = read_yaml(folder / "MLmodel")["flavors"]
-        flavour = dict(flavours["python_function"])
+        described: Any = read_yaml(folder / "MLmodel")
+        flavour = dict(described["flavors"]["python_function"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"MLflow does not load it: its MLmodel cannot be read ({type(error).__name__})"
     if other := {name: flavour.get(name) for name, value in FLAVOUR.items() if flavour.get(name) != value}:
