@@ -65,17 +65,17 @@ def main() -> None:
     options = parser.parse_args()
     chosen = {name: one for name, one in FAULTS.items() if not options.only or any(w in name for w in options.only)}
     known = json.loads((RESULTS / "faults.json").read_text(encoding="utf-8"))["measured"] if options.only else {}
+    settings, measured = {"runs": options.runs, "seed": options.seed}, known
     with TemporaryDirectory() as folder:
         for number, (name, fault) in enumerate(chosen.items()):
             with unsaid():
                 count = counted(name, fault, Path(folder, str(number)), -(-options.runs // fault.of), options.seed)
             known[name] = vars(count)
             print(f"{name}: {count}", flush=True)
-    measured = {name: known[name] for name in FAULTS if name in known}
+            measured = {name: known[name] for name in FAULTS if name in known}
+            write_result("faults", settings, ["google-crc32c", "gcsfs", "mlflow", "dvc"], measured=measured)
     rows = [[name, *map(str, row.values())] for name, row in measured.items()]
     print(table(["fault", "runs", "lost", "undetected"], rows))
-    settings = {"runs": options.runs, "seed": options.seed}
-    print(write_result("faults", settings, ["google-crc32c", "gcsfs", "mlflow", "dvc"], measured=measured))
     if any(row["lost"] or row["undetected"] for row in measured.values()):
         sys.exit("something was lost, or damage was not seen")
 

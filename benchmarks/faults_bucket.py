@@ -17,8 +17,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
 
-import gcs
 from faults_counted import Count, Fault
+from gcs import Fault as Broken
+from gcs import Server, serve
+from gcs import Store as Kept
 from gcs.keys import service_account
 from small_checkpoints import IDENTITY, STAGE, a_writer, chunked, ended, in_fork, killed_at
 
@@ -50,13 +52,13 @@ def key() -> dict[str, str]:
 
 
 @contextmanager
-def shelf() -> Iterator[tuple[gcs.Server, Store]]:
+def shelf() -> Iterator[tuple[Server, Store]]:
     """A bucket of its own and a store in it; whoever comes shows a token that its server made."""
     guard_gcsfs()
     import gcsfs.retry
     from fsspec.config import conf
 
-    with gcs.serve(gcs.Store("shelf")) as server, TemporaryDirectory() as folder:
+    with serve(Kept("shelf")) as server, TemporaryDirectory() as folder:
         server.tokens, server.token_seconds = set(), 60
         path = Path(folder, "key.json")
         path.write_text(json.dumps(key() | {"token_uri": f"{server.url}/token"}))
@@ -100,7 +102,7 @@ def at_a_request(root: Path, source: random.Random, count: Count, kind: Any) -> 
     with shelf() as (server, store):
         save(store, 1)
         resumed(store)
-        server.faults.append(gcs.Fault(kind, "o(bject)?", skip=source.randrange(len(server.requests))))
+        server.faults.append(Broken(kind, "o(bject)?", skip=source.randrange(len(server.requests))))
         said = 1
         try:
             save(store, 2)

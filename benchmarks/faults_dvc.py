@@ -13,8 +13,8 @@ import time
 from functools import partial
 from pathlib import Path
 
-import gcs
 from faults_counted import Count, Fault, fill, small_disk
+from gcs import Store, serve
 from machines import Machine, make_small
 
 from proofline.storage.dvc_state import DvcStateError, check_dvc_state
@@ -42,7 +42,7 @@ def outs(machine: Machine) -> dict[str, str]:
 
 def push_killed(root: Path, source: random.Random, count: Count) -> None:
     """At a moment after its first upload has begun; the next push sends the rest."""
-    with gcs.serve(gcs.Store("shelf")) as server:
+    with serve(Store("shelf")) as server:
         machine = a_machine(root).copied(root / str(count.runs), server.url)
         push = machine.start("dvc", "push")
         while push.poll() is None and not any("POST /upload/" in line for line in server.requests):
