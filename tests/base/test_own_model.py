@@ -162,6 +162,44 @@ def lose_the_head(folder: Path) -> None:
     save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def with_code(name: str, *classes: str) -> Callable[[Path], None]:
+    """Code of its own beside the model, which notes that it has run, and a JSON file that asks for it."""
+
+    def change(folder: Path) -> None:
+        (folder / "own.py").write_text(f"open({str(folder / 'ran')!r}, 'w')\nclass Own: pass\n")
+        named = {one: [None, "own.Own"] if one == "AutoTokenizer" else "own.Own" for one in classes}
+        changes: dict[str, Any] = {"auto_map": named}
+        if name == "config.json":
+            changes["model_type"] = "own"
+        else:
+            changes["tokenizer_class"] = "OwnTokenizer"
+        edit(name, **changes)(folder)
+
+    return change
+
+
+def as_pickle(folder: Path) -> None:
+    import torch
+
+    (folder / "model.safetensors").unlink()
+    torch.save({}, folder / "pytorch_model.bin")
+
+
+def elsewhere(folder: Path) -> None:
+    """The weights lie beside the folder, where its hashes do not look; what lies in it is not read."""
+    names = [name for name, _ in tensors(folder)]
+    shutil.copy(folder / "model.safetensors", folder.parent / "other.safetensors")
+    (folder / "model.safetensors").rename(folder / "unread.safetensors")
+    index = {"metadata": {}, "weight_map": dict.fromkeys(names, "../other.safetensors")}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def below(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    shutil.copy(folder / "model.safetensors", folder / "sub/other.safetensors")
+    edit("config.json", transformers_weights="sub/other.safetensors")(folder)
+
+
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "no template": (lambda folder: (folder / "chat_template.jinja").unlink(), "has no chat template: put"),
     "no end of turn": (write("chat_template.jinja", "{{ messages[-1].content }}\n"), "and a token that ends the turn"),
@@ -175,6 +213,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut off": (lambda folder: (folder / "model.safetensors").write_bytes(b"\0" * 99), "weights cannot be loaded"),
     "not exported": (edit("generation_config.json", do_sample=False, temperature=0.3), "refused by transformers when"),
     "lower case": (edit("tokenizer.json", normalizer={"type": "Lowercase"}), "half of 84.*keeps text as it is"),
+    "code of its own": (with_code("config.json", "AutoConfig", "AutoModelForCausalLM"), "without code of its own"),
+    "a pickle": (as_pickle, r"no \*.safetensors here"),
+    "an index that leads out": (elsewhere, r"index.json names the weights '../other.safetensors'"),
+    "a name that leads below": (below, "config.json names the weights 'sub/other.safetensors'"),
     "broken template": (write("chat_template.jinja", "{% for %}"), "cannot be rendered with.*Mend"),
 }
 
@@ -185,6 +227,13 @@ def test_what_does_not_fit_is_refused_with_the_remedy(own: Path, what: str) -> N
     damage(own)
     with pytest.raises(ModelError, match=reason):
         examine(own, "my/model")
+    assert not (own / "ran").exists()
+
+
+def test_code_beside_a_tokenizer_that_is_known_is_left_alone(own: Path) -> None:
+    with_code("tokenizer_config.json", "AutoTokenizer")(own)
+    examine(own, "my/model")
+    assert not (own / "ran").exists()
 
 
 def test_everything_that_does_not_fit_is_said_at_once(own: Path) -> None:

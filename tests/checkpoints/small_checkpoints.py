@@ -37,8 +37,8 @@ def content(step: int, rank: int = 0) -> dict[str, bytes]:
     }
 
 
-def chunked(data: bytes) -> Callable[[], list[bytes]]:
-    return lambda: [data[at : at + 1000] for at in range(0, len(data), 1000)]
+def chunked(data: bytes, size: int = 1000) -> Callable[[], list[bytes]]:
+    return lambda: [data[at : at + size] for at in range(0, len(data), size)]
 
 
 def save(writer: Writer, step: int) -> None:

@@ -210,6 +210,26 @@ def inspect_samples(path: Path) -> list[Any]:
         return [json.loads(archive.read(name)) for name in archive.namelist() if name.startswith("samples/")]
 
 
+def test_inspect_an_archive_of_absurd_size_is_refused_unread(tmp_path: Path) -> None:
+    """As its directory says it: no more than that is ever unpacked."""
+    path = tmp_path / "sft.eval"
+    path.write_bytes(inspect_ai("sft.eval").read_bytes())
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"PK\x01\x02")
+    content[entry + 24 : entry + 28] = (0xFFFF0000).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(ComparisonError, match=r"would be 4\.3 GB unpacked"):
+        read_inspect(path)
+
+
+@pytest.mark.parametrize("read", [read_inspect, read_lm_eval])
+def test_json_that_is_nested_without_end_is_refused(read: Callable[[Path], Results], tmp_path: Path) -> None:
+    path = tmp_path / "samples_deep.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(ComparisonError, match="not JSON"):
+        read(path)
+
+
 def test_inspect_the_json_format_says_the_same() -> None:
     found = read_inspect(inspect_ai("sft-faulty.json"))
     assert found.origin == "inspect_ai, tiny_faulty by hf/sft"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from ruamel.yaml import YAML
 
 from proofline.records import Demonstration, PreferencePair, Solution, VerificationTrace
 from proofline.storage.records import iter_records
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+from faults_graph import Kill, reproduce
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -34,7 +38,21 @@ def run(copy: Path) -> Run:
 
 
 @pytest.fixture(scope="module")
-def reproduced(copy: Path, run: Run) -> Path:
+def killed(copy: Path) -> list[Kill]:
+    """The first `dvc repro` is killed when the training has a checkpoint, the second while a policy is sampled from."""
+
+    def kept(_: float) -> bool:
+        return any(copy.glob("checkpoints/train_sft/*/step-*/manifest.json"))
+
+    def sampled(_: float) -> bool:
+        return "Running stage 'sample@sft'" in (copy.parent / f"{copy.name}.log").read_text()
+
+    kills = [reproduce(copy, moment, PROOFLINE_SAVE_STEPS="1") for moment in (kept, sampled)]
+    return [kill for kill in kills if kill is not None]
+
+
+@pytest.fixture(scope="module")
+def reproduced(copy: Path, killed: list[Kill], run: Run) -> Path:
     done = run("dvc", "repro")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return copy
@@ -56,6 +74,15 @@ def test_every_stage_ran_and_left_its_outs(reproduced: Path) -> None:
 def test_a_run_leaves_nothing_in_the_tree_but_its_lock(reproduced: Path, run: Run) -> None:
     changed = run("git", "status", "--porcelain").stdout.split()
     assert changed == ["??", "dvc.lock"]
+
+
+def test_what_was_killed_has_the_hashes_of_an_undisturbed_run(reproduced: Path, killed: list[Kill], run: Run) -> None:
+    """`benchmarks/faults_graph.py` compares the whole graph; here the stages in which it was killed run once more."""
+    assert [kill.stage for kill in killed] == ["train_sft", "sample@sft"]
+    before = (reproduced / "dvc.lock").read_bytes()
+    for kill in killed:
+        assert run("dvc", "repro", "--force", "--single-item", kill.stage).returncode == 0
+    assert (reproduced / "dvc.lock").read_bytes() == before
 
 
 def test_running_again_does_nothing(reproduced: Path, run: Run) -> None:

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from gcs import Server, Store, serve
+from gcs.keys import service_account
 
 
 def free_port() -> int:
@@ -28,14 +29,7 @@ def bucket() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def key_of() -> Callable[[Server], dict[str, str]]:
     """A service account's key file, as JSON: its tokens come from this server."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    pem = rsa.generate_private_key(65537, 2048).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    email = "ada@project.iam.gserviceaccount.com"
-    account = {"type": "service_account", "client_email": email, "project_id": "project", "private_key": pem.decode()}
+    account = service_account()
     return lambda server: account | {"token_uri": f"{server.url}/token"}
 
 

@@ -18,7 +18,7 @@ from live_server import START_SECONDS, Server, Stage
 
 from proofline.config.environment import Environment
 from proofline.tracking import track
-from proofline.tracking.reach import TrackingError
+from proofline.tracking.reach import SilentError, TrackingError, check_reachable
 
 pytestmark = pytest.mark.slow
 
@@ -69,20 +69,32 @@ def test_a_server_killed_in_mid_run_costs_nothing(server: Server, tmp_path: Path
     assert not list((tmp_path / ".tracking").iterdir())
 
 
-def test_an_absent_server_stops_the_stage_before_it_computes(tmp_path: Path) -> None:
-    computed = False
-    message = r"http://127\.0\.0\.1:9 does not answer: .*PROOFLINE_TRACKING_URI="
-    environment = Environment(tracking_uri="http://127.0.0.1:9")
-    with pytest.raises(TrackingError, match=message), track("train_sft", sections={}, environment=environment):
-        computed = True
-    assert not computed
+def test_a_server_that_is_down_at_the_start_gets_everything_later(server: Server, tmp_path: Path) -> None:
+    from mlflow.tracking import MlflowClient
+
+    before = len(stored_runs(server.uri))
+    server.kill()
+    body = "run.log_metrics({'loss': 1.0}, step=1)\npause()\nrun.log_metrics({'loss': 0.5}, step=2)"
+    stage = Stage(tmp_path, server.uri, body)
+    stage.wait_for_pause()
+    server.start()
+    stage.resume()
+    status, errors = stage.end()
+    assert status == 0, errors
+    assert re.search(rf"tracking store {server.uri} does not answer: .*PROOFLINE_TRACKING_URI=", errors)
+    assert "this stage goes on, and its run waits" in errors
+    run = stored_runs(server.uri)[-1]
+    assert len(stored_runs(server.uri)) == before + 1
+    assert run.info.status == "FINISHED"
+    history = MlflowClient(server.uri).get_metric_history(run.info.run_id, "loss")
+    assert [(point.step, point.value) for point in history] == [(1, 1.0), (2, 0.5)]
+    assert not list((tmp_path / ".tracking").iterdir())
 
 
 @pytest.mark.parametrize(
     ("uri", "message"),
     [
         ("sqlite:////nowhere/mlflow.db", "/nowhere does not exist"),
-        ("postgresql://me:secret@127.0.0.1:9/db", r"postgresql://me:\*\*\*@127\.0\.0\.1:9/db does not answer"),
         ("mlruns", "expected a server"),
     ],
 )
@@ -92,6 +104,11 @@ def test_an_impossible_store_is_refused_in_words(uri: str, message: str) -> None
         track("x", sections={}, environment=Environment(tracking_uri=uri)),
     ):
         pass
+
+
+def test_a_store_that_does_not_answer_is_named_without_its_password() -> None:
+    with pytest.raises(SilentError, match=r"postgresql://me:\*\*\*@127\.0\.0\.1:9/db does not answer"):
+        check_reachable("postgresql://me:secret@127.0.0.1:9/db")
 
 
 def test_an_exception_ends_the_run_as_failed(database: str, tmp_path: Path) -> None:

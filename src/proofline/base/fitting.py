@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proofline.data.turns import encode_completions, turn_frame, verdict_tokens
+from proofline.storage.weights import weight_files
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -71,7 +72,7 @@ def tokenizer(folder: Path, name: str) -> list[str]:
     from transformers import AutoTokenizer
 
     try:
-        found = AutoTokenizer.from_pretrained(folder)
+        found = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:  # of whatever library the tokenizer comes from
         raise ModelError(name, [f"its tokenizer cannot be loaded: {_said(error)}"]) from error
     found.name_or_path = name
@@ -114,7 +115,10 @@ def stored(folder: Path, name: str) -> list[str]:
     from transformers import AutoModelForCausalLM
 
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", output_loading_info=True)
+        weight_files(folder)
+        model, report = AutoModelForCausalLM.from_pretrained(
+            folder, dtype="auto", output_loading_info=True, use_safetensors=True, trust_remote_code=False
+        )
     except Exception as error:  # a damaged file is told of by whatever reads it
         raise ModelError(name, [f"its weights cannot be loaded: {_said(error)}"]) from error
     if missing := sorted(report["missing_keys"]):

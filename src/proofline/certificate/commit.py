@@ -35,10 +35,17 @@ def read_commit(root: Path, revision: str = "HEAD") -> Commit:
     sha = git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", what=f"no commit {revision!r}")
     archive = subprocess.run(["git", "-C", str(root), "archive", "--format=tar", sha], capture_output=True, check=True)
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as members:
-        files = {
-            member.name: content.read() for member in members if (content := members.extractfile(member)) is not None
-        }
+        files = {member.name: content for member in members if (content := _content(members, member)) is not None}
     return Commit(sha, files)
+
+
+def _content(members: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | None:
+    """Of a file, or of the one in the same commit that a link names. A link that leads out of it names nothing."""
+    try:
+        found = members.extractfile(member)
+    except KeyError:
+        return None
+    return found.read() if found is not None else None
 
 
 def git(root: Path, *arguments: str, what: str) -> str:

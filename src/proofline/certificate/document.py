@@ -43,7 +43,7 @@ def _read(path: Path) -> bytes:
 def _parse(content: bytes, name: str) -> dict[str, Any]:
     try:
         document = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SignatureError(f"{name} is no certificate: {error}") from None
     if not isinstance(document, dict):
         raise SignatureError(f"{name} is no certificate: found {type(document).__name__}; expected an object")

@@ -71,7 +71,7 @@ def opened(envelope: dict[str, Any], public_file: Path | None) -> dict[str, Any]
         payload = base64.b64decode(envelope["payload"], validate=True)
         signatures = {one["keyid"]: base64.b64decode(one["sig"], validate=True) for one in envelope["signatures"]}
         statement = json.loads(payload)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SignatureError(f"the envelope cannot be read ({error}): it was cut or changed") from None
     if public_file is not None:
         key = _public_key(public_file)

@@ -22,11 +22,14 @@ import zipfile_zstd  # noqa: F401 - teaches zipfile to unpack Zstandard
 from zstandard import ZstdError
 
 from proofline.comparison.results import ComparisonError, Item, Results, counted, described, keyed, source
+from proofline.storage.space import spelled
 
 WORDS = {"c": 1.0, "i": 0.0, "p": 0.5, "n": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 """Correct, incorrect, partial, no answer; and how others spell the first two."""
 ATTACHMENT = re.compile(r"attachment://(\w+)")
 Sample = Mapping[str, Any]
+MOST_BYTES, MOST_TIMES = 1 << 30, 200
+"""A log unpacked, at most: so much, and so many times what it takes; real ones are 5 to 20 times as large."""
 
 
 def read_inspect(path: Path) -> Results:
@@ -59,19 +62,30 @@ def read_inspect(path: Path) -> Results:
 def _read_zip(path: Path) -> tuple[Mapping[str, Any], list[Sample]]:
     try:
         with ZipFile(path) as archive:
+            _refuse_absurd(path, archive)
             names = set(archive.namelist())
             # Without a header the evaluation did not end.
             header = json.loads(archive.read("header.json" if "header.json" in names else "_journal/start.json"))
             samples = [json.loads(archive.read(name)) for name in sorted(names) if name.startswith("samples/")]
-    except (BadZipFile, ZstdError, KeyError, ValueError) as error:
+    except (BadZipFile, ZstdError, KeyError, ValueError, RecursionError) as error:
         raise ComparisonError(f"{path} is no log of inspect_ai ({error}): is the file whole?") from None
     return header, samples
+
+
+def _refuse_absurd(path: Path, archive: ZipFile) -> None:
+    """A few kilobytes can call themselves terabytes. What is unpacked is never more than the archive says here."""
+    size = sum(member.file_size for member in archive.infolist())
+    if size > (limit := MOST_BYTES + MOST_TIMES * path.stat().st_size):
+        raise ComparisonError(
+            f"{path} would be {spelled(size)} unpacked, and a log of its size is at most {spelled(limit)}; nothing of "
+            "it was read: is it the file that inspect_ai wrote?"
+        )
 
 
 def _read_json(path: Path) -> tuple[Mapping[str, Any], list[Sample]]:
     try:
         log = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ComparisonError(f"{path}: not JSON ({error}): is the file whole?") from None
     if not isinstance(log, dict) or "eval" not in log:
         raise ComparisonError(

@@ -65,7 +65,7 @@ def _rows(path: Path) -> list[Row]:
         for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ComparisonError(f"{path}:{number}: not JSON ({error}): is the file whole?") from None
             if not isinstance(row, dict) or not {"doc_id", "doc", "target"} <= row.keys():
                 raise ComparisonError(

@@ -1,7 +1,7 @@
 """A version's files: stored, fetched, examined, taken away.
 
-A version loads where its weights have the hash it was registered with and MLflow loads it, in a process of its own
-with the code that the version carries.
+A version loads where its weights and its code have the hashes it was registered with and MLflow loads it, in a process
+of its own with the code that the version carries.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from proofline.registry.inside import CODE, foreign
 from proofline.registry.origin import Origin
 from proofline.registry.package import write_package
 from proofline.registry.store import WEIGHTS, first_line
@@ -54,7 +55,7 @@ def examine(client: Any, version: Any) -> str | None:
             return f"its weights are lost: {first_line(error)}"
         if found != registered:
             return f"its weights have the hash {found}, and were registered with {registered}"
-        return _load(folder, scratch)
+        return foreign(folder, version.tags.get(CODE)) or _load(folder, scratch)
 
 
 def fetch(client: Any, name: str, number: str, scratch: Path) -> Path:

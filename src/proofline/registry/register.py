@@ -19,6 +19,7 @@ from typing import Any
 from proofline.config.load import load_params
 from proofline.config.schema import Params
 from proofline.registry.files import examine, store_files
+from proofline.registry.inside import CODE, code_hash
 from proofline.registry.origin import Origin, origin_of_folder, origin_of_run
 from proofline.registry.store import (
     CANDIDATE,
@@ -105,6 +106,7 @@ def _register(
         address = client.get_model_version_download_uri(name, version.version)
         known = replace(origin, run_id=version.run_id)
         store_files(client, address, policy_dir, policy, model_id_of(version), known)
+        client.set_model_version_tag(name, version.version, CODE, code_hash())
     point(client, name, CANDIDATE, str(version.version))
     return int(version.version)
 
@@ -114,7 +116,7 @@ def _new_version(
     origin: Origin,
 ) -> Any:  # fmt: skip
     """Store the files, then the version."""
-    name, tags = model_name(policy), {**origin.tags, WEIGHTS: weights}
+    name, tags = model_name(policy), {**origin.tags, WEIGHTS: weights, CODE: code_hash()}
     model = _log_model(client, experiment_id, policy_dir, policy, tags, origin)
     with _taken_back(client, model):
         log_model_metrics(client, model.model_id, origin.run_id, metrics)

@@ -57,13 +57,16 @@ def load_sampler(policy_dir: Path, rows: int) -> Sampler:
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
-    model = AutoModelForCausalLM.from_pretrained(policy_dir, dtype=dtype).to(device)
-    tokenizer = AutoTokenizer.from_pretrained(policy_dir)
+    weights = weights_hash(policy_dir)  # first: it refuses a folder that leads elsewhere
+    model = AutoModelForCausalLM.from_pretrained(
+        policy_dir, dtype=dtype, use_safetensors=True, trust_remote_code=False
+    ).to(device)  # fmt: skip
+    tokenizer = AutoTokenizer.from_pretrained(policy_dir, trust_remote_code=False)
     ends = model.generation_config.eos_token_id
     turn_end = turn_frame(tokenizer)[1]
     end_ids = {tokenizer.eos_token_id, turn_end, *(ends if isinstance(ends, list) else [ends])} - {None}
     stepping = GRAPHS if device == "cuda" else EXACT
-    return Sampler(Engine(model, sorted(end_ids), rows, stepping), tokenizer, weights_hash(policy_dir))
+    return Sampler(Engine(model, sorted(end_ids), rows, stepping), tokenizer, weights)
 
 
 def shared_sampler(policy_dir: Path, rows: int) -> Sampler:

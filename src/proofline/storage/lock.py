@@ -6,6 +6,7 @@ holder and is removed with the lock.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -20,13 +21,18 @@ _files: set[int] = set()
 """Open files of the locks that this process holds."""
 
 
+class LockError(ValueError):
+    """What lies there can be no lock."""
+
+
 class HeldError(ValueError):
     """Another process has the lock. The message is its holder: `process 123 on host`."""
 
 
 @contextmanager
 def held(path: Path, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold the lock at `path` inside the block. Raises HeldError where it is not free after `wait_seconds`."""
+    """Hold the lock at `path` inside the block. Raises HeldError where it is not free after `wait_seconds`, LockError
+    where it cannot be one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = _take(path)
     if file is None and wait_seconds:
@@ -58,7 +64,12 @@ os.register_at_fork(after_in_child=_leave_to_parent)
 
 def _take(path: Path) -> int | None:
     """The open file with its lock; None where another process holds it."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise LockError(f"{path} is a symbolic link, and what it names would be written over. Remove it") from None
+        raise
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # The holder before may have removed what was opened here: a lock on a file that nobody else can open is none.

@@ -15,8 +15,12 @@ class TrackingError(ValueError):
     """The tracking store cannot be used."""
 
 
+class SilentError(TrackingError):
+    """The tracking store does not answer now. It may do so later."""
+
+
 def check_reachable(uri: str) -> None:
-    """Raise TrackingError, with the remedy, where the store at `uri` does not answer."""
+    """Raise TrackingError, with the remedy, where there can be no store at `uri`; SilentError where none answers."""
     if database := database_file(uri):
         _check_folder(database.parent, uri)
     elif uri.startswith(("http://", "https://")):
@@ -81,7 +85,7 @@ def _check_port(uri: str) -> None:
 
 
 def _unreachable(uri: str, error: OSError) -> TrackingError:
-    return TrackingError(
-        f"tracking store {public(uri)} does not answer: {error}. Nothing has been computed. "
+    return SilentError(
+        f"tracking store {public(uri)} does not answer: {error}. "
         "Start the server, or record locally: PROOFLINE_TRACKING_URI=sqlite:///mlflow.db"
     )

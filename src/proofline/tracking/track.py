@@ -17,7 +17,7 @@ from proofline.config.environment import Environment, load_environment, reposito
 from proofline.tracking.alone import alone
 from proofline.tracking.ending import Terminated, sigterm_as_exception
 from proofline.tracking.progress import heartbeat
-from proofline.tracking.reach import check_reachable
+from proofline.tracking.reach import SilentError, check_reachable
 from proofline.tracking.run import Run
 from proofline.tracking.spool import SPOOLS, Spool
 
@@ -34,12 +34,15 @@ def track(
     `sections` are the parts of the recipe the stage depends on, by their names in `params.yaml`. DVC says which
     stage really runs (`evaluate@sft`); by hand it is `stage` and `policy`. The block's exception, SIGTERM included,
     ends the run as FAILED. Before anything is computed, raises CheckoutError where the code is another checkout's,
-    AloneError where another process runs the stage, and TrackingError where the store cannot be reached; a store lost
-    later costs a warning, and the run waits in its spool.
+    AloneError where another process runs the stage, and TrackingError where there can be no store; one that does not
+    answer, then or later, costs a warning, and the run waits in its spool.
     """
     refuse_other_checkout()
     environment = environment or load_environment()
-    check_reachable(environment.tracking_uri)
+    try:
+        check_reachable(environment.tracking_uri)
+    except SilentError as error:
+        print(f"tracking: {error}\ntracking: this stage goes on, and its run waits", file=sys.stderr, flush=True)
     name = os.environ.get("DVC_STAGE") or (f"{stage}@{policy}" if policy else stage)
     with alone(name, environment.grace_seconds), _recorded(stage, name, policy, sections, environment) as run:
         yield run

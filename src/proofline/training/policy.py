@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proofline.storage.space import room_for
+from proofline.storage.weights import weight_files
 from proofline.training.execution import AS_IT_COMES, Execution
 from proofline.training.fp8_names import plain_weights
 
@@ -52,13 +53,16 @@ def load_policy(folder: Path, execution: Execution = AS_IT_COMES) -> Policy:
     attention = "sdpa" if torch.cuda.is_available() else "eager"
     # Whole, even where a training before this one in the process has left its ZeRO-3 settings to transformers.
     unset_hf_deepspeed_config()
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", attn_implementation=attention)
+    weight_files(folder)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype="auto", attn_implementation=attention, use_safetensors=True, trust_remote_code=False
+    )
     if execution.compile_layers:
         # Layer by layer and in place: names of the weights stay, and one compiled program serves all layers.
         for layer in model.base_model.layers:
             layer.compile()
-    stored = model.dtype
-    return Policy(folder, model.to(torch.float32), AutoTokenizer.from_pretrained(folder), stored)
+    stored, tokenizer = model.dtype, AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    return Policy(folder, model.to(torch.float32), tokenizer, stored)
 
 
 def export_policy(trainer: Trainer, policy: Policy, out_dir: Path) -> None:
