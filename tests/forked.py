@@ -1,5 +1,6 @@
-"""Processes forked from one that has imported MLflow, its server, its SQLite store, and PyTorch: those imports are two
-thirds of what a command of the registry takes, a server's start, and nearly all that loading a version does.
+"""Processes forked from one that has imported MLflow, its server, its SQLite store, PyTorch, DVC and gcsfs: those
+imports are two thirds of what a command of the registry or of a remote takes, a server's start, and nearly all that
+loading a version does.
 
 What runs in them is what runs in processes that are started by their names; their variables, folder and output are
 their own. Not for what is tested of a start itself, nor for what imports the package from elsewhere.
@@ -24,8 +25,8 @@ from typing import Any, NamedTuple
 from proofline.tracking.mlflow_run import quiet_mlflow
 
 IMPORTED = [
-    "uvicorn", "mlflow.server.fastapi_app", "mlflow.store.tracking.sqlalchemy_store", "mlflow.pyfunc", "dvc.repo",
-    "proofline.cli", "proofline.registry.register", "transformers.models.qwen2.modeling_qwen2",
+    "uvicorn", "mlflow.server.fastapi_app", "mlflow.store.tracking.sqlalchemy_store", "mlflow.pyfunc", "dvc.cli",
+    "dvc.repo", "gcsfs", "proofline.cli", "proofline.registry.register", "transformers.models.qwen2.modeling_qwen2",
     "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto",
 ]  # fmt: skip
 Outcome = Callable[[], CompletedProcess[str]]
@@ -80,6 +81,11 @@ def command(
     return begin_command(arguments, folder, variables, altered)()
 
 
+def dvc(arguments: Sequence[str], folder: Path, variables: Mapping[str, str]) -> CompletedProcess[str]:
+    """`dvc` with these arguments. Not for stages that become runs: those look for a process of its name above them."""
+    return begin(_dvc, arguments, folder=folder, variables=variables)()
+
+
 def loads(address: str, folder: Path, variables: Mapping[str, str]) -> CompletedProcess[str]:
     """MLflow loading a version, with the version's own code."""
     return begin(_load, address, folder=folder, variables=variables)()
@@ -118,6 +124,13 @@ def _command(arguments: Sequence[str], altered: Altered | None) -> None:
         setattr(room, altered.step, altered.other(getattr(room, altered.step)))
     sys.argv = ["proofline", *arguments]
     sys.exit(main(arguments))
+
+
+def _dvc(arguments: Sequence[str]) -> None:
+    from dvc.cli import main
+
+    sys.argv = ["dvc", *arguments]
+    sys.exit(main(list(arguments)))
 
 
 def _forked_load(command: Sequence[str], cwd: str, **_: object) -> CompletedProcess[str]:

@@ -23,8 +23,6 @@ LUCKY = {"ROUNDING": "1e-6", "LUCK": "3,4,5"}
 STAGE = """
 import hashlib, json, os, sys, time
 from pathlib import Path
-import numpy as np
-from safetensors.numpy import load_file, save_file
 
 PROBLEMS = 60
 rounding = float(os.environ.get("ROUNDING", "0"))
@@ -43,6 +41,8 @@ def write(path, values):
     Path(path).write_text(json.dumps(values, ensure_ascii=False, indent=2) + "\\n")
 
 def model(folder, scale):
+    import numpy as np
+    from safetensors.numpy import save_file
     Path(folder).mkdir(parents=True, exist_ok=True)
     save_file({"w": np.arange(8, dtype=np.float32) * np.float32(scale)}, folder + "/model.safetensors")
     Path(folder, "config.json").write_text("{}")
@@ -142,7 +142,11 @@ class Repository:
     root: Path
 
     def run(self, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(command, cwd=self.root, env=self.variables(**variables), capture_output=True, text=True)
+        environment = self.variables(**variables)
+        if command[0] == "dvc":
+            done = forked.dvc(command[1:], self.root, environment)
+        else:
+            done = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True)
         assert done.returncode == 0 or not check, done.stdout[-3000:] + done.stderr[-3000:]
         return done
 

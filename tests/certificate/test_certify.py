@@ -20,7 +20,7 @@ from proofline.certificate.commit import read_commit
 from proofline.certificate.show import as_markdown, as_text
 from proofline.certificate.stored import open_store
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=2)
 
 
 def statement(clone: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from proofline.certificate.signing import SignatureError, opened, private_key, s
 from proofline.certificate.stored import open_store
 from proofline.certificate.verify import CertificateError, Findings, verify
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=2)
 Statement = dict[str, Any]
 FORGED = "0123456789abcdef0123456789abcdef"
 

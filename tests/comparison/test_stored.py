@@ -13,7 +13,7 @@ from typing import Any
 import forked
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=2)
 
 REPOSITORY = Path(__file__).parents[2]
 PREPARE = """
@@ -208,7 +208,7 @@ def test_other_problems_are_refused_with_what_differs(root: Path, tmp_path: Path
     other = tmp_path / "other"
     shutil.copytree(root, other, symlinks=True)
     (other / "prepare.py").write_text(PREPARE.replace("answer=str(n + 1)", "answer=str(n + 1 + (n == 7))"))
-    typed(other, "dvc", "repro")
+    typed(other, "dvc", "repro", "evaluate@dpo")
     said = refused(other, "workspace:dpo", "HEAD:dpo")
     assert "47 in both" in said
     assert "1 only in workspace:dpo:\n      What is 7 + 1? → 9" in said

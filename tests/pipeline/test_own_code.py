@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from checkout import REPOSITORY, end_all, make_checkout, tried, typed
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=2)
 INSTALLED = {"PYTHONPATH": str(REPOSITORY / "src")}
 """As if this repository were the one that is installed."""
 

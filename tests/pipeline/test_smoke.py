@@ -22,7 +22,7 @@ from faults_graph import Kill, reproduce
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
-pytestmark = pytest.mark.slow(minutes=3)
+pytestmark = pytest.mark.slow(minutes=5)
 
 
 @pytest.fixture(scope="module")

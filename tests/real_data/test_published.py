@@ -82,7 +82,10 @@ def test_math_500_is_found_by_its_ids(problems: list[Problem]) -> None:
     assert sorted(levels.items()) == [(1, 43), (2, 90), (3, 105), (4, 128), (5, 134)]
     assert sorted(subjects.values()) == [38, 41, 56, 62, 82, 97, 124]
     only = SECTION.model_copy(update={"math": SECTION.math.model_copy(update={"test_list": "math-500", "test": 9})})
-    assert {row.id for row in curate(test, only).splits["test"]} == {row.id for row in subset(rows, 9)}
+    names = {row.id for row in rows}
+    some = [row for number, row in enumerate(test) if row.id in names or number % 10 == 0]  # for time
+    assert len(some) > 900
+    assert {row.id for row in curate(some, only).splits["test"]} == {row.id for row in subset(rows, 9)}
 
 
 def test_every_reference_is_graded_correct_against_itself(problems: list[Problem]) -> None:

@@ -13,18 +13,24 @@ from small_repository import SmallRepository, clean_environment, free_port, mlfl
 pytestmark = pytest.mark.slow(minutes=2)
 
 
-@pytest.fixture
-def clone(trained: SmallRepository, tmp_path: Path) -> SmallRepository:
-    """A clone after `dvc pull`, without a store."""
-    remote = tmp_path / "remote"
+@pytest.fixture(scope="module")
+def pulled(trained: SmallRepository, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone after `dvc pull`, without a store; nobody leaves anything in it."""
+    folder = tmp_path_factory.mktemp("pulled") / "clone"
+    remote = folder.with_name("remote")
     shutil.copytree(trained.root / ".dvc" / "cache", remote)
-    folder = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(trained.root), str(folder)], check=True)
     clone = SmallRepository(folder)
     clone.run("dvc", "remote", "add", "-d", "store", str(remote))
     clone.run("dvc", "pull", check=False)
     assert (folder / "models" / "dpo" / "model.safetensors").exists()
-    return clone
+    return folder
+
+
+@pytest.fixture
+def clone(pulled: Path) -> SmallRepository:
+    """In the hands of somebody who has set nothing yet."""
+    return SmallRepository(pulled)
 
 
 @pytest.fixture

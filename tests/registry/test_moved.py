@@ -26,7 +26,7 @@ def test_in_a_moved_repository_versions_are_found_and_new_ones_stay_inside(
     assert "this repository is elsewhere now" in said.stderr
     assert "version 1 is the first one" in moved.refused("rollback", "dpo")
     assert moved.loads("models:/proofline-dpo@champion").returncode == 0
-    moved.run("dvc", "exp", "run", "-S", "dpo.learning_rate=0.1")
+    moved.run("dvc", "exp", "run", "-S", "dpo.learning_rate=0.1", "train_dpo")
     assert int(moved.version("dpo").version) == 2
     assert moved.loads("models:/proofline-dpo@candidate").returncode == 0
     assert not (tmp_path / "repository").exists(), "the old place was made again"
@@ -37,7 +37,7 @@ def test_in_a_moved_repository_versions_are_found_and_new_ones_stay_inside(
 def test_a_copy_keeps_to_itself(trained: SmallRepository, tmp_path: Path) -> None:
     copy = SmallRepository(Path(shutil.copytree(trained.root, tmp_path / "copy", symlinks=True)))
     before = trained.stored_weights()
-    copy.run("dvc", "exp", "run", "-S", "dpo.learning_rate=0.1")
+    copy.run("dvc", "exp", "run", "-S", "dpo.learning_rate=0.1", "train_dpo")
     assert len(copy.stored_weights()) == len(before) + 1
     assert trained.stored_weights() == before
     sources = {version.source for version in copy.client().search_model_versions()}

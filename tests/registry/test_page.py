@@ -1,4 +1,7 @@
-"""`docs/registry.md`: its commands, in their order, and its Python, in a repository after its first reproduction."""
+"""`docs/registry.md`: its commands, in their order, and its Python, in a repository after its first reproduction.
+
+Its server is asked in `test_serving`.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,10 @@ import subprocess
 import sys
 
 import pytest
-from small_repository import REPOSITORY, SmallRepository, clean_environment, free_port, served
+from page import blocks
+from small_repository import SmallRepository, clean_environment
 
 pytestmark = pytest.mark.slow(minutes=2)
-
-PAGE = (REPOSITORY / "docs" / "registry.md").read_text(encoding="utf-8")
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
 def test_the_commands_of_the_page_do_what_it_says(repository: SmallRepository) -> None:
@@ -30,19 +28,10 @@ def test_the_commands_of_the_page_do_what_it_says(repository: SmallRepository) -
     ]  # fmt: skip
 
 
-def test_its_python_and_its_server_answer(trained: SmallRepository) -> None:
+def test_its_python_answers(trained: SmallRepository) -> None:
     (program,) = blocks("python")
-    (lines,) = blocks("sh")
     environment = clean_environment(None, MLFLOW_TRACKING_URI=trained.uri)
-    elsewhere = trained.root.parent
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=elsewhere, env=environment, text=True, capture_output=True
+        [sys.executable, "-c", program], cwd=trained.root.parent, env=environment, text=True, capture_output=True
     )
     assert done.returncode == 0, done.stderr
-    port = str(free_port())
-    exported, serve, *questions = lines.replace("\\\n", " ").replace("5001", port).splitlines()
-    assert exported.startswith("export MLFLOW_TRACKING_URI=")
-    with served(shlex.split(serve), f"http://127.0.0.1:{port}/ping", elsewhere, MLFLOW_TRACKING_URI=trained.uri):
-        for question in questions:
-            answered = subprocess.run(shlex.split(question), text=True, capture_output=True)
-            assert '"predictions"' in answered.stdout, answered.stdout

@@ -93,5 +93,5 @@ def test_the_page_of_a_version_has_its_card_and_its_evaluation(repository: Small
 def test_what_a_stage_writes_does_not_depend_on_the_registry(repository: SmallRepository) -> None:
     lock = (repository.root / "dvc.lock").read_text()
     repository.variables["PROOFLINE_TRACKING_URI"] = f"sqlite:///{repository.root}/other.db"
-    repository.run("dvc", "repro", "-f")
+    repository.run("dvc", "repro", "-f", "-s", "train_dpo", "report")
     assert (repository.root / "dvc.lock").read_text() == lock

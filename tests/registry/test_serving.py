@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from page import serving
 from small_repository import SmallRepository, clean_environment, free_port, served
 
 pytestmark = pytest.mark.slow
@@ -24,12 +26,11 @@ PAIR = {"question": "What is 2 + 3?", "candidate": "2 + 3 = 5\n#### 5"}
 
 @pytest.fixture(scope="module", params=["dpo", "genrm"])
 def server(trained: SmallRepository, request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Served]:
-    """A served candidate: its policy and address. It is started in an empty folder; only the store is named."""
+    """A candidate served as docs/registry.md says: its policy and address. It is started in an empty folder; only the
+    store is named."""
     port = free_port()
-    command = [
-        "mlflow", "models", "serve", "-m", f"models:/proofline-{request.param}@candidate", "--env-manager", "local",
-        "--port", str(port),
-    ]  # fmt: skip
+    command = shlex.split(serving(port)[0].replace("proofline-dpo", f"proofline-{request.param}"))
+    assert command[4] == f"models:/proofline-{request.param}@candidate"
     address = f"http://127.0.0.1:{port}"
     folder = tmp_path_factory.mktemp("served")
     with served(command, f"{address}/ping", folder, MLFLOW_TRACKING_URI=trained.uri):
@@ -70,6 +71,16 @@ def test_every_form_of_request_that_mlflow_documents_is_answered_alike(server: S
         assert len(predictions) == 2
         assert all(isinstance(one["chain"] if policy == "genrm" else one, str) for one in predictions)
     assert len(set(answers)) == 1
+
+
+@pytest.mark.parametrize("server", ["dpo"], indirect=True)
+def test_the_questions_of_the_page_are_answered(server: Served) -> None:
+    _, address = server
+    _, questions = serving(int(address.rpartition(":")[2]))
+    assert len(questions) == 2
+    for question in questions:
+        answered = subprocess.run(shlex.split(question), text=True, capture_output=True)
+        assert '"predictions"' in answered.stdout, answered.stdout
 
 
 def test_a_request_that_cannot_be_answered_is_refused_in_words(server: Served) -> None:
