@@ -6,7 +6,6 @@ import contextlib
 import json
 import shutil
 import subprocess
-import sys
 import textwrap
 import time
 from collections.abc import Iterator
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_repository import clean_environment, stored_runs
+from forked_recorder import send
+from live_repository import stored_runs
 from live_server import START_SECONDS, Stage
 
 from proofline.tracking.spool import Spool, read_events
@@ -107,13 +107,6 @@ def left(tmp_path: Path, uri: str) -> Path:
     (spool,) = (tmp_path / ".tracking").glob("*.jsonl")
     spool.with_suffix(".state").unlink(missing_ok=True)
     return spool
-
-
-def send(spool: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "proofline.tracking.recorder", str(spool)], env=clean_environment(), cwd=spool.parent,
-        capture_output=True, text=True, timeout=START_SECONDS,
-    )  # fmt: skip
 
 
 def test_lines_cut_anywhere_are_skipped_with_a_word(left: Path, uri: str) -> None:
