@@ -9,6 +9,7 @@ from typing import Any
 import forked
 import pytest
 from killed_stage import stage
+from shared import empty_database
 
 sys.path.append(str(Path(__file__).parents[1] / "tracking"))
 from live_repository import clean_environment, stored_runs
@@ -22,6 +23,7 @@ class Trained:
     def __init__(self, folder: Path, policy: Path) -> None:
         self.folder, self.policy = folder, policy
         folder.mkdir()
+        (folder / "mlflow.db").write_bytes(empty_database())
         self.uri = f"sqlite:///{folder}/mlflow.db"
 
     def run(self, *kill_at: int, save_steps: int = 0, **variables: str) -> int:
