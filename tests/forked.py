@@ -1,6 +1,6 @@
-"""Processes forked from one that has imported MLflow, its server, its SQLite store, PyTorch, DVC and gcsfs: those
-imports are two thirds of what a command of the registry or of a remote takes, a server's start, and nearly all that
-loading a version does.
+"""Processes forked from one that has imported MLflow, its server, its SQLite store, PyTorch, what trains, DVC and gcsfs:
+those imports are two thirds of what a command of the registry or of a remote takes, or a server's start, and nearly all
+of a small training or of loading a version.
 
 What runs in them is what runs in processes that are started by their names; their variables, folder and output are
 their own. Not for what is tested of a start itself, nor for what imports the package from elsewhere.
@@ -28,6 +28,8 @@ IMPORTED = [
     "uvicorn", "mlflow.server.fastapi_app", "mlflow.store.tracking.sqlalchemy_store", "mlflow.pyfunc", "dvc.cli",
     "dvc.repo", "gcsfs", "proofline.cli", "proofline.registry.register", "transformers.models.qwen2.modeling_qwen2",
     "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto",
+    "trl.trainer.sft_trainer", "trl.trainer.dpo_trainer", "deepspeed", "proofline.training.genrm",
+    "proofline.training.dpo", "proofline.launch.processes", "torch.distributed.launcher.api",
 ]  # fmt: skip
 Outcome = Callable[[], CompletedProcess[str]]
 

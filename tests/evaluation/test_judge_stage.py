@@ -37,8 +37,8 @@ class Recording(NullRun):
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> Path:
-    write_study(invent(), tmp_path, EMBEDDED)
+def study(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    write_study(invent(getattr(request, "param", 120)), tmp_path, EMBEDDED)
     shutil.copytree(REPOSITORY / "stages", tmp_path / "stages")
     return tmp_path
 
@@ -107,13 +107,14 @@ def test_a_fair_judge_says_what_the_reference_says(
     assert (study / "reports/judge/judgements.jsonl").read_bytes() == before
 
 
+@pytest.mark.parametrize("study", [24], indirect=True, ids=["few problems"])
 def test_the_verifier_judges_without_a_network(study: Path, tiny_policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(tiny_policy, study / "models/genrm")
     changes = {"num_chains": 1, "max_new_tokens": 4}
     found, rows, _ = judged(study, "genrm", monkeypatch, **changes)
-    assert len(rows) == 3 * 120
+    assert len(rows) == 3 * 24
     assert {row.judge for row in rows if row.scores} == {next(row.judge for row in rows)}
     assert rows[0].judge.startswith("genrm ")
     for rates in found["policies"].values():
-        assert rates["judging"]["without_verdict"] + rates["judging"]["identical"] == 120, "it has learnt nothing yet"
+        assert rates["judging"]["without_verdict"] + rates["judging"]["identical"] == 24, "it has learnt nothing yet"
         assert rates["overall"]["ties"] == rates["judging"]["identical"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from live_repository import Repository
+from live_server import Server
 from shared import made_once
 
 STAGE = """
@@ -54,6 +56,15 @@ def repository(reproduced: Repository, tmp_path: Path) -> Repository:
     root = tmp_path / "repository"
     shutil.copytree(reproduced.root, root, symlinks=True)
     return Repository(root, f"sqlite:///{root}/mlflow.db")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """An MLflow server of one test's own, which may kill it."""
+    (tmp_path / "server").mkdir()
+    server = Server(tmp_path / "server")
+    yield server
+    server.kill()
 
 
 def reproduce(root: Path) -> None:

@@ -3,51 +3,67 @@
 from __future__ import annotations
 
 import http.client
+import os
+import signal
 import socket
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from forked import mlflow_server
+from forked import fork, mlflow_server
+from forked_recorder import recorders_are_forked
 from live_repository import clean_environment
 from shared import empty_database
+
+from proofline.tracking import track
 
 START_SECONDS = 240  # generous: other work may hold the cores
 
 
 class Stage:
-    """A script running inside `track`, which waits wherever it calls `pause()`. Two of one name in one folder
-    would wait for each other: a stage has one writer."""
+    """A script running inside `track` in a process of its own, which waits wherever it calls `pause()`. Two of one
+    name in one folder would wait for each other: a stage has one writer."""
 
     def __init__(self, folder: Path, uri: str, body: str, name: str = "train_sft") -> None:
-        script = "import os, signal, sys, time\nfrom pathlib import Path\nfrom proofline.tracking import track\n"
-        script += "def pause():\n    print('paused', flush=True)\n    sys.stdin.readline()\n"
-        script += f"with track({name!r}, sections={{'seed': 0}}) as run:\n" + textwrap.indent(body, "    ")
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", script], cwd=folder, env=clean_environment(PROOFLINE_TRACKING_URI=uri), text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+        with TemporaryDirectory() as pipes:
+            hears, out, err = (Path(pipes, name) for name in ("in", "out", "err"))
+            for pipe in (hears, out, err):
+                os.mkfifo(pipe)
+            variables = clean_environment(PROOFLINE_TRACKING_URI=uri)
+            self.process = fork(_run, body, name, hears, folder=folder, variables=variables, out=out, err=err)
+            # Each waits here for the process at its other end.
+            self._out, self._err, self._tells = out.open(), err.open(), hears.open("w")
 
     def wait_for_pause(self) -> None:
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "paused\n"
+        assert self._out.readline() == "paused\n"
 
     def resume(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
+        self._tells.write("\n")
+        self._tells.flush()
 
-    def end(self) -> tuple[int, str]:
-        """Exit status and stderr, less the signs of life of a stage that is slow because the machine is busy."""
-        _, errors = self.process.communicate(timeout=START_SECONDS)
-        lines = errors.splitlines(keepends=True)
-        return self.process.returncode, "".join(line for line in lines if not line.endswith(": at work\n"))
+    def end(self) -> tuple[int | None, str]:
+        """Exit status and stderr, less the signs of life of a stage that is slow because the machine is busy. Its
+        recorder has ended too."""
+        with self._out, self._err, self._tells:
+            lines = self._err.readlines()
+        self.process.join(START_SECONDS)
+        return self.process.exitcode, "".join(line for line in lines if not line.endswith(": at work\n"))
+
+
+def _run(body: str, name: str, hears: Path, /) -> None:
+    recorders_are_forked()
+    orders = hears.open()
+
+    def pause() -> None:
+        print("paused", flush=True)
+        orders.readline()
+
+    with track(name, sections={"seed": 0}) as run:
+        exec(body, {"run": run, "pause": pause, "os": os, "signal": signal, "time": time, "Path": Path})
 
 
 class Server:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from live_repository import clean_environment, stored_runs
 from live_server import START_SECONDS, Server, Stage
+from shared import empty_database
 
 from proofline.config.environment import Environment
 from proofline.tracking import track
@@ -32,7 +33,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+    store = tmp_path_factory.mktemp("store") / "mlflow.db"
+    store.write_bytes(empty_database())
+    return f"sqlite:///{store}"
 
 
 def test_a_server_killed_in_mid_run_costs_nothing(server: Server, tmp_path: Path) -> None:

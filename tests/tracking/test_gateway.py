@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from live_repository import clean_environment, stored_runs
-from live_server import START_SECONDS, Gateway, Server, Stage
+from forked_recorder import send
+from live_repository import stored_runs
+from live_server import Gateway, Server, Stage
 
 pytestmark = pytest.mark.slow
 HTML = "<html><body>nginx</body></html>"
@@ -54,11 +53,11 @@ def assert_whole(uri: str, run: Any) -> None:
 
 
 def resend(errors: str) -> None:
-    command = re.search(r"send it with `python (.+)`", errors)
+    command = re.search(r"send it with `python -m proofline.tracking.recorder (.+)`", errors)
     assert command, errors
-    subprocess.run(
-        [sys.executable, *shlex.split(command[1])], env=clean_environment(), check=True, timeout=START_SECONDS
-    )
+    (spool,) = shlex.split(command[1])
+    done = send(Path(spool))
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

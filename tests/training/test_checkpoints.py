@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
-import training_rows
-from training_rows import SFT, Recorded, Stopped, training
+from forked_launch import exit_status
+from training_rows import SFT, Recorded, Stopped, train_all, training
 
+from proofline.config import Environment
 from proofline.storage.weights import weights_hash
 from proofline.training import loop
 from proofline.training.checkpoints import checkpoints_of
@@ -23,11 +22,17 @@ from proofline.training.execution import Execution
 FOUR_ROWS = Execution(threads=1, micro_batch=4)
 
 
-def in_processes(number: int, *arguments: object) -> int:
-    """Run trainings as a script, in so many processes; returns its exit status."""
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(number)] if number > 1 else []
-    command = [sys.executable, *torchrun, training_rows.__file__, *map(str, arguments)]
-    return subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True).returncode
+def in_processes(
+    number: int, names: Sequence[str], policy_dir: Path, out_dir: Path, kept: Path | None = None, kill_at: int = 0
+) -> int:
+    """Run trainings in so many processes, with a checkpoint every second step unless SIGTERM is to be what ends them;
+    how the process ended that launched them."""
+    execution = replace(FOUR_ROWS, checkpoints=kept, save_steps=2 if kill_at >= 0 else None)
+    train = partial(train_all, names, policy_dir, out_dir, execution)
+    launcher = "local" if number == 1 else "accelerate"
+    return exit_status(
+        train, Recorded(kill_at, execution=execution), Environment(launcher=launcher, processes=number, threads=1)
+    )
 
 
 def test_another_recipe_seed_or_set_of_rows_is_another_folder(tiny_policy: Path, tmp_path: Path) -> None:
@@ -46,7 +51,7 @@ def test_killed_and_resumed_is_bit_identical_to_undisturbed(name: str, tiny_poli
     checkpoints, undisturbed = tmp_path / "checkpoints", Recorded()
     training(name, tiny_policy)(0, tmp_path / "undisturbed", undisturbed, execution=FOUR_ROWS)
 
-    assert in_processes(1, name, tiny_policy, tmp_path, 4, checkpoints, 3) == -signal.SIGKILL
+    assert in_processes(1, [name], tiny_policy, tmp_path, checkpoints, 3) == -signal.SIGKILL
     (saved,) = checkpoints.glob("*/*/step-*")
     assert saved.name == "step-00000002"
     assert not (tmp_path / name).exists()
@@ -67,7 +72,7 @@ def test_killed_and_resumed_is_bit_identical_to_undisturbed(name: str, tiny_poli
 
 @pytest.mark.slow
 def test_two_processes_take_the_same_steps_as_one(tiny_policy: Path, tmp_path: Path) -> None:
-    assert in_processes(2, "sft,dpo,solutions", tiny_policy, tmp_path / "two", 4, "", 0) == 0
+    assert in_processes(2, ["sft", "dpo", "solutions"], tiny_policy, tmp_path / "two") == 0
     for name in ("sft", "dpo", "solutions"):
         training(name, tiny_policy)(0, tmp_path / "one" / name, Recorded(), execution=FOUR_ROWS)
         assert weights_hash(tmp_path / "one" / name) == weights_hash(tmp_path / "two" / name)
@@ -81,9 +86,9 @@ def test_another_number_of_processes_takes_up_the_checkpoint_and_ends_with_the_s
     """Without ZeRO, each process holds all of the state; the random states of processes that are new decide nothing."""
     training(name, tiny_policy)(0, tmp_path / "undisturbed", Recorded(), execution=FOUR_ROWS)
     checkpoints = tmp_path / "checkpoints"
-    assert in_processes(killed, name, tiny_policy, tmp_path, 4, checkpoints, 3) != 0
+    assert in_processes(killed, [name], tiny_policy, tmp_path, checkpoints, 3) != 0
     (saved,) = checkpoints.glob("*/*/step-*/manifest.json")
-    assert in_processes(resumed, name, tiny_policy, tmp_path, 4, checkpoints, 0) == 0
+    assert in_processes(resumed, [name], tiny_policy, tmp_path, checkpoints) == 0
     assert not saved.exists(), "it trained under another name, from its beginning"
     assert weights_hash(tmp_path / name) == weights_hash(tmp_path / "undisturbed")
 
@@ -134,7 +139,7 @@ def test_sigterm_keeps_the_step_that_it_comes_in(tiny_policy: Path, tmp_path: Pa
     undisturbed = Recorded()
     training("sft", tiny_policy)(0, tmp_path / "undisturbed", undisturbed, execution=FOUR_ROWS)
     checkpoints = tmp_path / "checkpoints"
-    assert in_processes(1, "sft", tiny_policy, tmp_path, 4, checkpoints, -2) == -signal.SIGTERM
+    assert in_processes(1, ["sft"], tiny_policy, tmp_path, checkpoints, -2) == -signal.SIGTERM
     (saved,) = checkpoints.glob("*/*/step-*/manifest.json")
     assert saved.parent.name == "step-00000003"
     run = Recorded()

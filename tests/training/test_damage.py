@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from forked_launch import launch
 from training_rows import Recorded, Stopped, Stops, train_all, training, until_kept
 
 from proofline.config import Environment
-from proofline.launch import launch
 from proofline.storage.lock import held
 from proofline.storage.space import DiskFullError, room_for
 from proofline.storage.weights import weights_hash
@@ -158,6 +158,19 @@ def test_code_libraries_and_configuration_are_part_of_a_checkpoints_name(tiny_po
     assert len(set(names)) == len(names)
 
 
+TWICE = """
+import sys
+from pathlib import Path
+from training_rows import Recorded, train_all
+from proofline.training.execution import Execution
+
+policy, checkpoints = map(Path, sys.argv[1:])
+for out_dir, kept in (("resumed", checkpoints), ("scratch", None)):
+    execution = Execution(threads=1, micro_batch=4, save_steps=2, checkpoints=kept)
+    train_all(["sft"], policy, Path(out_dir), execution, Recorded())
+"""
+
+
 def test_a_training_of_edited_code_starts_from_its_beginning(
     tiny_policy: Path, tmp_path: Path, stopped: dict[str, Path]
 ) -> None:
@@ -169,11 +182,9 @@ def test_a_training_of_edited_code_starts_from_its_beginning(
     loop.write_text(
         loop.read_text().replace('"learning_rate": section.learning_rate', '"learning_rate": 2 * section.learning_rate')
     )
-    script = str(Path(__file__).parent / "training_rows.py")
-    variables = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
-    for out_dir, kept in ((tmp_path / "resumed", str(checkpoints)), (tmp_path / "scratch", "")):
-        command = [sys.executable, script, "sft", str(tiny_policy), str(out_dir), "4", kept, "0"]
-        subprocess.run(command, env=variables, cwd=tmp_path, check=True, capture_output=True)
+    variables = os.environ | {"PYTHONPATH": os.pathsep.join([str(source), str(Path(__file__).parent)])}
+    command = [sys.executable, "-c", TWICE, str(tiny_policy), str(checkpoints)]
+    subprocess.run(command, env=variables, cwd=tmp_path, check=True, capture_output=True)
     assert weights_hash(tmp_path / "resumed/sft") == weights_hash(tmp_path / "scratch/sft")
     assert kept_steps(checkpoints) == [2, 3], "the old code's are still there for the old code"
 

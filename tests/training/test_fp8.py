@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from forked_launch import launch
 from hypothesis import given
 from hypothesis import strategies as st
 from training_rows import SFT, Recorded, difference, train_sharded, training
@@ -21,7 +22,6 @@ from transformers import AutoModelForCausalLM
 
 from proofline.config import Environment
 from proofline.config.schema import Fp8
-from proofline.launch import launch
 from proofline.storage.weights import weights_hash
 from proofline.tracking import NullRun
 from proofline.training.execution import Execution

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from forked_launch import launch
 from safetensors.torch import load_file
 from training_rows import Stopped, Stops, difference, train_all, train_sharded
 
 from proofline.config import Environment
-from proofline.launch import launch
 from proofline.storage.weights import weights_hash
 from proofline.tracking import NullRun
 from proofline.training.execution import Execution

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from forked_launch import launch
 from training_rows import DPO, PROMPTS, Recorded, some_demonstrations, some_pairs, train_all
 
 from proofline.config import Environment
 from proofline.data.prompts import solution_messages
-from proofline.launch import launch
 from proofline.tracking import NullRun
 from proofline.training.dpo import train_dpo
 from proofline.training.execution import Execution

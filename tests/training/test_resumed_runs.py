@@ -2,70 +2,34 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
+from killed_stage import stage
+from shared import empty_database
 
 sys.path.append(str(Path(__file__).parents[1] / "tracking"))
 from live_repository import clean_environment, stored_runs
 
 pytestmark = pytest.mark.slow(minutes=2)
-STAGE = """
-import os, signal, sys
-from functools import partial
-from pathlib import Path
-sys.path.insert(0, {tests!r})
-from training_rows import training, until_kept
-from proofline.config import load_environment
-from proofline.launch import launch
-from proofline.tracking import track
-from proofline.tracking.spool import Spool
-from proofline.training.execution import Execution
-
-kill_at, said = [int(step) for step in sys.argv[1].split(",")], Path("killed")
-log_metrics = Spool.log_metrics
-
-def cut(self, metrics, step=None):
-    log_metrics(self, metrics, step)
-    kills = said.read_text().count(".") if said.exists() else 0
-    if step and kills < len(kill_at) and step == kill_at[kills]:
-        until_kept(execution, step)
-        with open(said, "a") as file:
-            file.write(".")
-        self.id()  # it has begun in the store
-        os.kill(os.getpid(), signal.SIGKILL)
-
-save_steps = int(sys.argv[2])
-execution = Execution(threads=1, micro_batch=4, save_steps=save_steps or 1,
-                      checkpoints=Path("checkpoints").absolute() if save_steps else None)
-Spool.log_metrics = cut
-if __name__ == "__main__":
-    environment = load_environment()
-    with track("train_sft", sections={{"seed": 0}}) as run:
-        run.id()  # steps as short as these would be over before the store has it, and a checkpoint without it
-        train = partial(training("sft", Path({policy!r}), epochs=2.0), 0, Path("sft"), execution=execution)
-        run.log_metrics(launch(train, run, environment))
-"""
 
 
 class Trained:
     """A stage that trains eight steps, and may be killed in a step, in a folder of its own."""
 
     def __init__(self, folder: Path, policy: Path) -> None:
-        self.folder = folder
+        self.folder, self.policy = folder, policy
         folder.mkdir()
-        script = STAGE.format(tests=str(Path(__file__).parent), policy=str(policy))
-        (folder / "stage.py").write_text(script)
+        (folder / "mlflow.db").write_bytes(empty_database())
         self.uri = f"sqlite:///{folder}/mlflow.db"
 
-    def run(self, kill_at: str = "0", save_steps: int = 0, **variables: str) -> int:
+    def run(self, *kill_at: int, save_steps: int = 0, **variables: str) -> int:
         environment = clean_environment(PROOFLINE_TRACKING_URI=self.uri, **variables)
-        done = subprocess.run(
-            [sys.executable, "stage.py", kill_at, str(save_steps)], cwd=self.folder, env=environment, timeout=600
-        )
+        done = forked.begin(stage, self.policy, kill_at, save_steps, folder=self.folder, variables=environment)()
+        print(done.stderr, file=sys.stderr)
         return done.returncode
 
     def runs(self) -> list[Any]:
@@ -108,7 +72,7 @@ def test_a_killed_stage_goes_on_in_its_run(tiny_policy: Path, tmp_path: Path, un
     """Steps 5 and 6 were logged before each of its deaths, and the checkpoint is of step 4: no point comes twice."""
     trained = Trained(tmp_path / "killed", tiny_policy)
     for _ in range(2):
-        assert trained.run("6,6", save_steps=4) == -9, "killed two steps after its checkpoint"
+        assert trained.run(6, 6, save_steps=4) == -9, "killed two steps after its checkpoint"
         (killed,) = trained.runs()
         assert killed.info.status == "FAILED"
         assert killed.data.tags["proofline.error"] == "the stage's process was killed"
@@ -125,17 +89,22 @@ def test_a_killed_stage_goes_on_in_its_run(tiny_policy: Path, tmp_path: Path, un
 
 @pytest.mark.parametrize(
     ("kill_at", "save_steps", "resumed_from"),
-    [("6,7", 4, "4"), ("7", 3, "6"), ("6", 0, None)],
+    [((6, 7), 4, "4"), ((7,), 3, "6"), ((6,), 0, None)],
     ids=["after a checkpoint", "between logs", "without checkpoints"],
 )
 def test_processes_started_again_by_the_launcher_write_one_run(
-    kill_at: str, save_steps: int, resumed_from: str | None, tiny_policy: Path, tmp_path: Path, undisturbed: Any
-) -> None:
+    kill_at: tuple[int, ...],
+    save_steps: int,
+    resumed_from: str | None,
+    tiny_policy: Path,
+    tmp_path: Path,
+    undisturbed: Any,
+) -> None:  # fmt: skip
     trained = Trained(tmp_path / "launched", tiny_policy)
     launched = {"PROOFLINE_LAUNCHER": "accelerate", "PROOFLINE_PROCESSES": "1", "PROOFLINE_RESTARTS": "2"}
-    assert trained.run(kill_at, save_steps, **launched) == 0
+    assert trained.run(*kill_at, save_steps=save_steps, **launched) == 0
     (run,) = trained.runs()
     assert_like(trained, undisturbed)
-    assert run.data.tags["proofline.restarts"] == str(len(kill_at.split(",")))
+    assert run.data.tags["proofline.restarts"] == str(len(kill_at))
     assert run.data.tags.get("proofline.resumed_from") == resumed_from
     assert "proofline.continues" not in run.data.tags

@@ -1,10 +1,9 @@
-"""Small rows and recipes for the trainings; run as a script, trainings in a process of their own."""
+"""Small rows and recipes for the trainings."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from proofline.config.collector import collect_seldom
 from proofline.config.schema import Dpo, Genrm, Prompts, Sft
 from proofline.data.synthetic import demonstrations as write_demonstrations
 from proofline.data.synthetic import generate_problems
@@ -191,15 +189,3 @@ def difference(one: Path, other: Path, start: Path) -> float:
     apart = sum(float((a[name] - b[name]).double().square().sum()) for name in a)
     moved = sum(float((a[name] - origin[name]).double().square().sum()) for name in a)
     return (apart / moved) ** 0.5
-
-
-if __name__ == "__main__":
-    collect_seldom()
-    names, policy_dir, out_dir, micro_batch, checkpoints, kill_at = sys.argv[1:]
-    execution = Execution(
-        threads=1, micro_batch=int(micro_batch), save_steps=2 if int(kill_at) >= 0 else None,
-        checkpoints=Path(checkpoints) if checkpoints else None,
-    )  # fmt: skip
-    for name in names.split(","):
-        run = Recorded(int(kill_at), execution=execution)
-        training(name, Path(policy_dir))(0, Path(out_dir) / name, run, execution=execution)
