@@ -1,4 +1,4 @@
-"""Processes forked from one that has imported MLflow, its server, its SQLite store, PyTorch, what trains, DVC and gcsfs:
+"""Processes forked from one that has imported MLflow, its server, its SQLite store, PyTorch, what trains, DVC, gcsfs:
 those imports are two thirds of what a command of the registry or of a remote takes, or a server's start, and nearly all
 of a small training or of loading a version.
 

@@ -37,8 +37,10 @@ def run_check(options: argparse.Namespace) -> None:
     print(f"  base {params.base.source}; problems from {', '.join(params.prepare.sources)}")
     for section in TRAINED:
         training = getattr(params, section)
+        adapters = f", adapters of rank {training.lora.rank}" if training.lora else ""
         print(
-            f"  {section}: {training.epochs:g} epochs, learning rate {training.learning_rate:g}, {training.precision}"
+            f"  {section}: {training.epochs:g} epochs, learning rate {training.learning_rate:g}, "
+            f"{training.precision}{adapters}"
         )
     for edit in edits:
         print(f"  edited {edit}")

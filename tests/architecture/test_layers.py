@@ -46,6 +46,7 @@ DOORS = {
     "fsspec": {"storage", "proofline.checkpoints.bucket"},
     "ray": {"launch"},
     "deepspeed": {"proofline.training.zero"},
+    "peft": {"proofline.training.adapters"},
     "transformer_engine": {"proofline.training.precision"},
     "math_verify": {"grading"},
     "openai": {"endpoint"},

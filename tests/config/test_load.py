@@ -22,6 +22,7 @@ OWN: dict[str, Any] = {
     "files": [{"path": "t.jsonl", "sha256": "", "split": None}], "fields": {"answer": "reply"}, "answers": "number",
     "demonstration": None, "test_fraction": 0.2, "train": None, "test": None,
 }  # fmt: skip
+LORA: dict[str, Any] = {"rank": 8, "alpha": 16, "dropout": 0.0, "target": "all-linear"}
 
 
 @pytest.fixture
@@ -119,6 +120,14 @@ def test_every_problem_is_named_with_value_range_and_nearest_key(values: dict[st
         ("base.pretraining.num_heads", 7, "base.pretraining: hidden_size "),
         ("base.pretraining.num_kv_heads", 3, "base.pretraining: num_heads "),
         ("sft", {"precision": "fp32", "optimizer_state": "fp8"}, "sft: optimizer_state fp8 keeps the weights in bf16"),
+        ("sft", {"precision": "bf16", "optimizer_state": "bf16", "lora": LORA}, "sft: lora trains adapters in fp32"),
+        ("sft", {"precision": "fp8", "lora": LORA}, "sft: lora trains adapters in fp32 beside plain layers"),
+        ("dpo", {"lora": LORA | {"dropout": 0.1}}, "dpo: lora.dropout is 0.1; preferences are measured against"),
+        ("genrm", {"lora": LORA | {"rank": 0}}, "genrm.lora.rank: found 0; allowed: a whole number >= 1"),
+        ("genrm", {"lora": LORA | {"target": []}}, "genrm.lora.target: found []; allowed: a list, each item text"),
+        ("sft", {"lora": True}, "sft.lora: found True; allowed: a section or null"),
+        ("sft", {"lora": LORA | {"r": 4}}, "sft.lora.r: unknown key (found 4); did you mean sft.lora.rank?"),
+        ("sft", {"lroa": LORA}, "sft.lroa: unknown key (found {"),
         ("sampling.temperature", 0.0, "sampling: temperature 0 draws the same solution"),
         ("verification.temperature", 0.0, "verification: temperature 0 draws the same chain"),
     ],
@@ -163,6 +172,7 @@ junk = st.one_of(
 
 ORIGINAL: dict[str, Any] = read_yaml(EMBEDDED)
 ORIGINAL["prepare"]["own"] = {"shop": OWN}
+ORIGINAL["sft"]["lora"] = LORA
 
 
 @given(data=st.data())

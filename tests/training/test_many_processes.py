@@ -23,7 +23,7 @@ from proofline.training.execution import Execution
 
 pytestmark = pytest.mark.slow(minutes=4)
 
-TRAININGS = ("sft", "dpo", "genrm", "solutions")
+TRAININGS = ("sft", "dpo", "genrm", "solutions", "adapters")
 Trained = Callable[..., Path]
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from proofline.config.schema import Dpo, Genrm, Prompts, Sft
+from proofline.config.schema import Dpo, Genrm, Lora, Prompts, Sft
 from proofline.data.synthetic import demonstrations as write_demonstrations
 from proofline.data.synthetic import generate_problems
 from proofline.records import Decoding, Demonstration, Grade, Origin, PreferencePair, VerificationTrace
@@ -30,6 +30,7 @@ COMMON = {
 SFT = Sft.model_validate(COMMON)
 DPO = Dpo.model_validate(COMMON | {"beta": 0.1, "loss": "sigmoid", "sft_weight": 0.0})
 GENRM = Genrm.model_validate(COMMON | {"solution_weight": 0.25})
+LORA = Lora(rank=4, alpha=8.0, dropout=0.0, target="all-linear")
 Train = Callable[..., dict[str, float]]
 
 
@@ -131,6 +132,8 @@ def some_traces(count: int = 32) -> list[VerificationTrace]:
 
 def training(name: str, policy_dir: Path, **changes: object) -> Train:
     """A training that waits for (seed, out_dir, run, execution=...); `changes` are to its section of the recipe."""
+    if name == "adapters":
+        return training("sft", policy_dir, **{"lora": LORA} | changes)
     if name == "sft":
         return partial(train_sft, policy_dir, some_demonstrations(), PROMPTS, SFT.model_copy(update=changes))
     if name == "dpo":

@@ -51,7 +51,7 @@ def _line(details: Mapping[str, Any], schema: dict[str, Any], keys: Sequence[str
     key = ".".join(str(part) for part in location)
     if details["type"] in ("extra_forbidden", "invalid_key") or KEY in details["loc"]:
         section = "".join(f"{part}." for part in location[:-1])
-        neighbours = [f"{section}{name}" for name in _names(_node(schema, location[:-1]), schema)]
+        neighbours = [f"{section}{name}" for name in _names(_section(_node(schema, location[:-1]), schema), schema)]
         match = nearest(key, [*neighbours, *keys])
         known = ", ".join(map(spell, neighbours))
         remedy = f"did you mean {spell(match)}?" if match else f"known: {known}" if known else "a name is expected"
@@ -70,8 +70,14 @@ def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
 def _node(schema: dict[str, Any], location: Sequence[str | int]) -> dict[str, Any]:
     node = schema
     for part in location:
-        node = _resolved(_child(node, part), schema)
+        node = _resolved(_child(_section(node, schema), part), schema)
     return node
+
+
+def _section(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Of a section that may be null, the section."""
+    choices = [_resolved(choice, schema) for choice in node.get("anyOf", ())]
+    return next((choice for choice in choices if "properties" in choice), node)
 
 
 def _child(node: dict[str, Any], part: str | int) -> dict[str, Any]:
@@ -92,7 +98,7 @@ def _names(node: dict[str, Any], schema: dict[str, Any]) -> list[str]:
 def _dotted_keys(node: dict[str, Any], schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
     for name, child in node.get("properties", {}).items():
         yield prefix + name
-        yield from _dotted_keys(_resolved(child, schema), schema, f"{prefix}{name}.")
+        yield from _dotted_keys(_section(_resolved(child, schema), schema), schema, f"{prefix}{name}.")
 
 
 def _allowed(node: dict[str, Any], schema: dict[str, Any]) -> str:

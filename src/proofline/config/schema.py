@@ -3,7 +3,7 @@
 What decides a result lives here and is hashed by DVC. How many processes, which bucket, which MLflow server
 lives in `environment.py`. Sections are passed on their own: a function's signature tells what it depends on.
 Bounds are part of the type, so that an impossible value is refused before anything is imported or run. Nothing has
-a default: `params.yaml` says everything, and so does each profile.
+a default but `lora`: `params.yaml` says everything else, and so does each profile.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from proofline.config.own import NAME, Own
 from proofline.config.section import Section
@@ -27,6 +27,7 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
 Hash = Annotated[str, AfterValidator(sixteen_digits)]
+ALL_LINEAR = "all-linear"
 Policy = Literal["base", "sft", "dpo", "genrm"]
 POLICIES: tuple[str, ...] = get_args(Policy)
 """The policies of the study, each trained from the one before."""
@@ -207,6 +208,25 @@ class Fp8(Section):
     model with less is refused. The head stays out, so 0.72 is all there is of Qwen2.5-0.5B."""
 
 
+class Lora(Section):
+    """Low-rank adapters (Hu et al. 2021): trained beside the weights, which stay as they are, and added to them in the
+    end."""
+
+    rank: Count
+    """Rows of an adapter's first and columns of its second matrix."""
+    alpha: Positive
+    """The product of the two is scaled by alpha / rank."""
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    """Share of an adapter's inputs that are left out, drawn anew for each forward pass of each process: above 0 the
+    numbers depend on how many there are, and on the micro-batch."""
+    target: Annotated[
+        tuple[str, ...],
+        Field(strict=False, min_length=1),
+        BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    ]
+    """Which layers have one: `all-linear`, every Linear layer but the output head; or names, as `[q_proj, v_proj]`."""
+
+
 class Training(Section):
     """What the three training stages have in common. The loss is computed in tiles: a batch's logits are never held."""
 
@@ -230,6 +250,8 @@ class Training(Section):
     an FP8 first and a scaled fp16 second moment: 4 + 2 + 3 = 9."""
     activation_checkpointing: bool
     """Keep only each layer's input and compute the layer again backwards: less memory, about a third more work."""
+    lora: Lora | None = None
+    """Train adapters in place of all weights; null, or left out: all weights."""
 
     @model_validator(mode="after")
     def _number_formats(self) -> Self:
@@ -237,6 +259,12 @@ class Training(Section):
             raise ValueError(
                 f"optimizer_state {self.optimizer_state} keeps the weights in bf16, which precision fp32 rules out; "
                 "set precision to bf16 or fp8, or optimizer_state to fp32"
+            )
+        if self.lora and (self.precision == "fp8" or self.optimizer_state != "fp32"):
+            raise ValueError(
+                f"lora trains adapters in fp32 beside plain layers; found precision {self.precision} and "
+                f"optimizer_state {self.optimizer_state}; set precision to fp32 or bf16 and optimizer_state to fp32, "
+                "or lora to null"
             )
         return self
 
@@ -253,6 +281,15 @@ class Dpo(Training):
     loss: Literal["sigmoid", "ipo"]
     sft_weight: Annotated[float, Field(ge=0.0)]
     """Weight of the added log-likelihood term on the chosen solution (Pang et al. 2024); 0: none."""
+
+    @model_validator(mode="after")
+    def _no_dropout(self) -> Self:
+        if self.lora and self.lora.dropout:
+            raise ValueError(
+                f"lora.dropout is {self.lora.dropout}; preferences are measured against a reference without dropout, "
+                "so what it leaves out would count as a change; set it to 0"
+            )
+        return self
 
 
 class Genrm(Training):

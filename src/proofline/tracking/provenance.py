@@ -14,8 +14,8 @@ from proofline.config.processor import cpu_model, instruction_sets
 from proofline.records import stable_id
 
 LIBRARIES = (
-    "accelerate", "datasets", "deepspeed", "dvc", "math-verify", "mlflow", "numpy", "proofline", "ray", "tokenizers",
-    "torch", "transformers", "trl",
+    "accelerate", "datasets", "deepspeed", "dvc", "math-verify", "mlflow", "numpy", "peft", "proofline", "ray",
+    "tokenizers", "torch", "transformers", "trl",
 )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """Direct preference optimisation (Rafailov et al. 2023) on pairs of right and wrong solutions of one problem.
 
 The reference is the starting policy: its log-probabilities are computed once, from the weights in memory and before
-the first step, so no second model is held (reference.py). `sft_weight` adds the log-likelihood of the chosen solution,
-per token (Pang et al. 2024, "Iterative Reasoning Preference Optimization").
+there is an adapter or a step, so no second model is held (reference.py). `sft_weight` adds the log-likelihood of the
+chosen solution, per token (Pang et al. 2024, "Iterative Reasoning Preference Optimization").
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from proofline.config.schema import Dpo, Prompts
 from proofline.data.prompts import solution_messages
 from proofline.records import PreferencePair
 from proofline.storage.weights import weights_hash
+from proofline.training.adapters import add_adapters
 from proofline.training.batching import schedule_rows
 from proofline.training.checkpoints import checkpoints_of
 from proofline.training.execution import AS_IT_COMES, Execution, prepare_process
@@ -66,7 +67,7 @@ def train_dpo(
     logps = reference_logps(policy, list(zip(*kept, strict=True)), section.precision, execution.references)
     ratio = length_ratio(kept)
     trainer = ReadyDPOTrainer(
-        model=apply_formats(policy.model, section),
+        model=add_adapters(apply_formats(policy.model, section), section, seed, execution),
         processing_class=policy.tokenizer,
         args=arguments,
         train_dataset=ready_dataset(kept, logps).select(schedule.order),

@@ -18,7 +18,7 @@ from proofline.storage.weights import weights_hash
 CODE = ("records.py", "checkpoints", "data/prompts.py", "data/turns.py", "storage", "training")
 """What of the package a training runs; a test holds it against what the stages import."""
 LIBRARIES = (
-    "accelerate", "datasets", "deepspeed", "numpy", "safetensors", "tokenizers", "torch", "torchao",
+    "accelerate", "datasets", "deepspeed", "numpy", "peft", "safetensors", "tokenizers", "torch", "torchao",
     "transformer-engine", "transformers", "trl",
 )  # fmt: skip
 DRAWING = (

@@ -1,10 +1,10 @@
 """Which tensors a training's state is, under names that do not depend on how its processes share it out.
 
-`weights` are parameters by their names; the optimizer's are `<quantity>/<parameter>`, such as `exp_avg/…`. Without
-ZeRO and for what ZeRO leaves whole, every process has all of it, and each tensor is one process's to write. ZeRO's
-shares are flat fragments of parameters: (read in DeepSpeed 0.19) stages 1 and 2 cut the parameters of a group laid end
-to end, stage 3 every parameter by itself. The weights are fp32 (`zero.py`), so ZeRO's master copy of them is the same
-numbers again and is not stored.
+`weights` are the parameters that are trained, by their names; the optimizer's are `<quantity>/<parameter>`, such as
+`exp_avg/…`. What is frozen is in the policy that the training starts from. Without ZeRO and for what ZeRO leaves whole,
+every process has all of it, and each tensor is one process's to write. ZeRO's shares are flat fragments of parameters:
+(read in DeepSpeed 0.19) stages 1 and 2 cut the parameters of a group laid end to end, stage 3 every parameter by
+itself. The weights are fp32 (`zero.py`), so ZeRO's master copy of them is the same numbers again and is not stored.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def _third_stage(zero: Any, parameter: Any, name: str) -> Share:
 
 
 def parameter_names(trainer: Any) -> dict[torch.Tensor, str]:
-    """A tied weight once, under its first name."""
-    return {parameter: name for name, parameter in trainer.model.named_parameters()}
+    """Of those that are trained. A tied weight once, under its first name."""
+    return {parameter: name for name, parameter in trainer.model.named_parameters() if parameter.requires_grad}
 
 
 def weight_pieces(trainer: Any) -> list[Piece]:

@@ -93,6 +93,7 @@ def fit(
             f"The launcher promised {schedule.batch.world_size} processes (WORLD_SIZE), but {trainer.args.world_size} "
             "take part. Start the stage by itself and set PROOFLINE_LAUNCHER and PROOFLINE_PROCESSES."
         )
+    trained = trainer.model.num_parameters(only_trainable=True)
     trainer.add_callback(auditing_callback(section))
     arrange_optimizer(trainer, section)
     with kept_checkpoints(trainer, checkpoints) as saving:
@@ -108,7 +109,10 @@ def fit(
                 f"{out_dir}. Lower the learning rate ({trainer.args.learning_rate}) or lengthen the warm-up in "
                 "params.yaml."
             )
-        export_policy(trainer, policy, out_dir)
+        export_policy(trainer, policy, section.lora, out_dir)
     tokens = next(point["num_tokens"] for point in reversed(trainer.state.log_history) if "num_tokens" in point)
-    costs = {"steps": schedule.steps, "tokens": tokens, "seconds": seconds, "mean_tokens_per_second": tokens / seconds}
+    costs = {
+        "trainable_parameters": trained, "steps": schedule.steps, "tokens": tokens, "seconds": seconds,
+        "mean_tokens_per_second": tokens / seconds,
+    }  # fmt: skip
     return {f"final_{curve}": last[curve] for curve in curves} | costs | audit(trainer.model, section)

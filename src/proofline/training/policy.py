@@ -1,7 +1,8 @@
 """A policy folder in and out: a plain Hugging Face folder (config, safetensors, tokenizer, chat template).
 
-Weights are trained in fp32 and written in the number format of the folder that training started from. A tied output
-head is stored once. The folder is written beside its place and renamed into it: it is either absent or whole.
+Weights are trained in fp32 and written in the number format of the folder that training started from, with what
+adapters have learnt in them. A tied output head is stored once. The folder is written beside its place and renamed into
+it: it is either absent or whole.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from proofline.config.schema import Lora
 from proofline.storage.space import room_for
 from proofline.storage.weights import weight_files
+from proofline.training.adapters import merged_weights
 from proofline.training.execution import AS_IT_COMES, Execution
 from proofline.training.fp8_names import plain_weights
 
@@ -65,7 +68,7 @@ def load_policy(folder: Path, execution: Execution = AS_IT_COMES) -> Policy:
     return Policy(folder, model.to(torch.float32), tokenizer, stored)
 
 
-def export_policy(trainer: Trainer, policy: Policy, out_dir: Path) -> None:
+def export_policy(trainer: Trainer, policy: Policy, lora: Lora | None, out_dir: Path) -> None:
     """Write the trained weights to `out_dir`, from the first process; all processes return when it is there.
 
     Raises DiskFullError where there is no room.
@@ -75,7 +78,7 @@ def export_policy(trainer: Trainer, policy: Policy, out_dir: Path) -> None:
         model = trainer.accelerator.unwrap_model(trainer.model)
         once = {
             name: tensor.to(policy.stored)
-            for name, tensor in plain_weights(weights, model.config).items()
+            for name, tensor in plain_weights(merged_weights(weights, lora), model.config).items()
             if name not in model.all_tied_weights_keys
         }
         size = sum(tensor.nbytes for tensor in once.values())

@@ -15,6 +15,7 @@ import numpy as np
 from proofline.config.schema import Prompts, Sft, Training
 from proofline.data.prompts import solution_messages
 from proofline.records import Demonstration
+from proofline.training.adapters import add_adapters
 from proofline.training.batching import schedule_rows
 from proofline.training.checkpoints import checkpoints_of
 from proofline.training.execution import AS_IT_COMES, Execution, prepare_process
@@ -73,7 +74,7 @@ def fit_completions(
     steps = np.take_along_axis(steps, muted_last, axis=1)
     lengths = np.array([len(row.completion_ids) for row in rows])
     trainer = trainer_of_steps(lengths[steps].sum(axis=1))(
-        model=apply_formats(policy.model, section),
+        model=add_adapters(apply_formats(policy.model, section), section, seed, execution),
         processing_class=policy.tokenizer,
         args=SFTConfig(
             **trl_arguments(section, schedule, seed, execution, partial(out_dir)),
