@@ -24,7 +24,8 @@ def main(policy: str) -> None:
     with track("sample", sections=sections, policy=policy) as run:
         from proofline.sampling.served import drawing_by
 
-        problems = subset(read_records("data/problems/train.jsonl", Problem), section.problems)
+        limit = section.base_problems if policy == "base" else section.problems
+        problems = subset(read_records("data/problems/train.jsonl", Problem), limit)
         decoding = Decoding(temperature=section.temperature, top_p=section.top_p, max_new_tokens=section.max_new_tokens)
         draw = drawing_by(
             environment, Path("models", policy).absolute(), policy,
@@ -55,5 +56,5 @@ def counted(solutions: Iterable[Solution], totals: Counter[str]) -> Iterator[Sol
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--policy", required=True, choices=("sft", "dpo"))
+    parser.add_argument("--policy", required=True, choices=("base", "sft", "dpo"))
     main(parser.parse_args().policy)

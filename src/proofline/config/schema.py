@@ -117,7 +117,7 @@ class Prepare(Section):
     ngram: Annotated[int, Field(ge=5, le=50)]
     """Words: a training problem that shares a run of so many with a test problem is dropped (13: Brown et al. 2020)."""
     demonstrations: Count
-    """Upper bound of demonstrations written for SFT."""
+    """Upper bound of the demonstrations by reference."""
     published_candidates: bool
     """Read the published GSM8K candidate solutions and critiques (Zhang et al. 2024) from `$PROOFLINE_DATA_ROOT`."""
 
@@ -196,6 +196,18 @@ class Base(Section):
         return self
 
 
+class Demonstrations(Section):
+    """What SFT demonstrates."""
+
+    source: Literal["reference", "sampled"]
+    """`reference`: the sources' solutions. `sampled`: right ones that the base drew itself (`sampling.base_problems`);
+    those of others often make an instruction-tuned model worse."""
+    per_problem: Count
+    """At most so many sampled solutions of a problem, no two by the same equations."""
+    rule: Literal["shortest", "random"]
+    """Which of them: the shortest, or a seeded draw."""
+
+
 class Fp8(Section):
     """FP8 products: e4m3 forwards, e5m2 backwards, a scale for each tensor (Micikevicius et al. 2022)."""
 
@@ -272,6 +284,8 @@ class Sampling(Section):
     max_new_tokens: Count
     problems: Count | None
     """At most so many training problems are sampled; null: all."""
+    base_problems: Annotated[int, Field(ge=0)] | None
+    """Likewise from the base, for demonstrations of the source `sampled`; 0: none."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -383,6 +397,7 @@ class Params(Section):
     prompts: Prompts
     prepare: Prepare
     base: Base
+    demonstrations: Demonstrations
     sft: Sft
     sampling: Sampling
     pairs: Pairs
@@ -392,3 +407,11 @@ class Params(Section):
     evaluation: Evaluation
     verification: Verification
     judge: Judge
+
+    @model_validator(mode="after")
+    def _demonstrated(self) -> Self:
+        source, problems = self.demonstrations.source, self.sampling.base_problems
+        if (source == "sampled") == (problems == 0):
+            remedy = "say how many the base is to solve" if source == "sampled" else "set it to 0: nobody reads them"
+            raise ValueError(f"sampling.base_problems: found {problems} with demonstrations.source {source}; {remedy}")
+        return self

@@ -1,8 +1,8 @@
 """Worked examples for a prompt: training demonstrations of the problem's own benchmark, the same for all its problems.
 
-Of the demonstrations of a benchmark the lowest hashes of (run seed, demonstration) are shown, the lowest first: adding
-a demonstration moves no other, and four examples begin with the two that two would be. A demonstration of a problem
-that is no training problem is refused, so what is tested is never shown.
+Of the demonstrations of a benchmark, one a problem, the lowest hashes of (run seed, demonstration) are shown, the
+lowest first: adding a demonstration moves no other, and four examples begin with the two that two would be. A
+demonstration of a problem that is no training problem is refused, so what is tested is never shown.
 """
 
 from __future__ import annotations
@@ -42,11 +42,14 @@ def draw_examples(
         by_benchmark[benchmarks[row.problem_id]].append(row)
     examples = {}
     for name in sorted({benchmark(problem) for problem in tested}):
-        rows = sorted(by_benchmark[name], key=lambda row: stable_id("example", seed, row.id))
+        first: dict[str, Demonstration] = {}
+        for row in sorted(by_benchmark[name], key=lambda row: stable_id("example", seed, row.id)):
+            first.setdefault(row.problem_id, row)
+        rows = list(first.values())
         if len(rows) < shots:
             raise ExamplesError(
-                f"{'/'.join(name)}: {len(rows)} demonstrations where evaluation.shots asks for {shots}; "
-                "raise prepare.demonstrations, or set evaluation.shots to [0]"
+                f"{'/'.join(name)}: {len(rows)} problems with a demonstration where evaluation.shots asks for {shots}; "
+                "raise prepare.demonstrations (of sampled ones sampling.base_problems), or set evaluation.shots to [0]"
             )
         examples[name] = tuple(rows[:shots])
     return examples

@@ -14,33 +14,17 @@ reference that is no number, `\frac{3}{4}`, is never met by flexible.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from proofline.answers import clean, find_statement, read_answer
+from proofline.answers import clean
+from proofline.answers.forms import asked_forms, strict_answer
 from proofline.answers.spelling import alternatives
 from proofline.records import Demonstration, Grade, Problem, Readings, Solution
 
 READERS = ("strict", "flexible", "equivalence")
-FORMS = ("####", r"\boxed")
-"""As `answers.statement` calls them."""
 
 _LAST_NUMBER = re.compile(r"(-?[$0-9.,]{2,})|(-?[0-9]+)")
 _IGNORED = [re.compile(one) for one in (",", r"\$", r"(?s).*#### ", r"\.$")]
-
-
-def asked_forms(prompt: str, shown: Iterable[Demonstration], reference: str) -> frozenset[str]:
-    """The forms that a prompt names or its examples show; where it does neither, the reference solution's."""
-    asked = [prompt, *(example.solution for example in shown)]
-    named = frozenset(form for form in FORMS if any(form in text for text in asked))
-    return named or frozenset(form for form in FORMS if form in reference) or frozenset(FORMS)
-
-
-def strict_answer(text: str, finished: bool, forms: frozenset[str]) -> str | None:
-    """The answer, where the last statement has one of the forms and holds it alone."""
-    statement, answer = find_statement(text), read_answer(text, finished).answer
-    if statement is None or answer is None or statement.marker not in forms:
-        return None
-    return answer if statement.boxes or clean(statement.text) == answer else None
 
 
 def last_number(text: str) -> str | None:
@@ -84,7 +68,8 @@ def read_all(
     rows = []
     for solution, grade in zip(solutions, grades, strict=True):
         problem = problems[solution.problem_id]
-        forms = asked_forms(prompt, (shown[one] for one in solution.examples), problem.solution)
+        asked = [prompt, *(shown[one].solution for one in solution.examples)]
+        forms = asked_forms(asked, problem.solution)
         rows.append(read(solution, grade, problem, forms))
     return rows
 
