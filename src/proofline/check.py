@@ -68,7 +68,7 @@ def show_answers(params: Params) -> None:
     if source == "sampled" and not forms and params.base.source in ("hub", "folder"):
         raise FormError(
             f"prompts.solution names no form of answers, and demonstrations are sampled from a base that was told "
-            f"none; name {' or '.join(FORMS)}: '{{question}}\\nPut your final answer within \\\\boxed{{}}.'"
+            f'none; name {" or ".join(FORMS)}: "{{question}}\\nPut your final answer within \\\\boxed{{}}."'
         )
     asked = f"{forms[0]}, as the prompt asks" if forms else "in the form of each problem's reference"
     print(f"  demonstrations: {source}; answers: {asked}")
