@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import _checkout  # noqa: F401 - before the package
 
-from proofline.config import load_environment, load_params
+from proofline.config import Environment, load_environment, load_params
+from proofline.config.schema import Prompts, Sampling
 from proofline.data.subset import subset
 from proofline.launch import spread
 from proofline.records import Decoding, Problem, Solution
@@ -22,19 +23,9 @@ def main(policy: str) -> None:
     section = params.sampling
     sections = {"sampling": section, "prompts": params.prompts, "seed": params.seed}
     with track("sample", sections=sections, policy=policy) as run:
-        from proofline.sampling.served import drawing_by
-
         limit = section.base_problems if policy == "base" else section.problems
         problems = subset(read_records("data/problems/train.jsonl", Problem), limit)
-        decoding = Decoding(temperature=section.temperature, top_p=section.top_p, max_new_tokens=section.max_new_tokens)
-        draw = drawing_by(
-            environment, Path("models", policy).absolute(), policy,
-            prompts=params.prompts, decoding=decoding, num_samples=section.num_samples, run_seed=params.seed,
-        )  # fmt: skip
-        solutions = spread(
-            draw.function, problems, environment, shard_size=draw.shard_size, each=draw.each,
-            draws=section.num_samples,
-        )  # fmt: skip
+        solutions = drawn(problems, policy, section, params.prompts, params.seed, environment)
         totals: Counter[str] = Counter()
         # Written as they come: no more than a few shards are ever held.
         write_records(f"data/samples/{policy}.jsonl", counted(solutions, totals))
@@ -45,6 +36,24 @@ def main(policy: str) -> None:
                 "finished_share": totals["finished"] / max(1, totals["solutions"]),
             }
         )
+
+
+def drawn(
+    problems: Sequence[Problem], policy: str, section: Sampling, prompts: Prompts, seed: int, environment: Environment
+) -> Iterator[Solution]:
+    """The policy's solutions; of no problems none, and neither its weights nor a server are asked for."""
+    if not problems:
+        return
+    from proofline.sampling.served import drawing_by
+
+    decoding = Decoding(temperature=section.temperature, top_p=section.top_p, max_new_tokens=section.max_new_tokens)
+    draw = drawing_by(
+        environment, Path("models", policy).absolute(), policy,
+        prompts=prompts, decoding=decoding, num_samples=section.num_samples, run_seed=seed,
+    )  # fmt: skip
+    yield from spread(
+        draw.function, problems, environment, shard_size=draw.shard_size, each=draw.each, draws=section.num_samples
+    )
 
 
 def counted(solutions: Iterable[Solution], totals: Counter[str]) -> Iterator[Solution]:

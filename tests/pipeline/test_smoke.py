@@ -85,6 +85,12 @@ def test_execution_settings_invalidate_nothing(reproduced: Path, run: Run) -> No
     assert run("dvc", "repro", **settings).stdout.count("didn't change, skipping") == 24
 
 
+def test_a_base_that_is_not_sampled_needs_no_server(reproduced: Path, run: Run) -> None:
+    done = run("python", "stages/sample.py", "--policy", "base", PROOFLINE_SAMPLING_URL="http://127.0.0.1:9/v1")
+    assert done.returncode == 0, done.stderr
+    assert not (reproduced / "data/samples/base.jsonl").read_bytes()
+
+
 def test_metrics_and_plots_can_be_shown(reproduced: Path, run: Run) -> None:
     shown = run("dvc", "metrics", "show", "--json")
     assert shown.returncode == 0
