@@ -16,7 +16,10 @@ from proofline.storage.artifacts import write_json
 from proofline.storage.rows import ById, Rows, write_rows
 from proofline.tracking import track
 
-SAMPLES = {"sft": "data/samples/sft.jsonl", "dpo": "data/samples/dpo.jsonl", "published": "data/published.jsonl"}
+SAMPLES = {
+    **{policy: f"data/samples/{policy}.jsonl" for policy in ("base", "sft", "dpo")},
+    "published": "data/published.jsonl",
+}
 
 
 def main() -> None:

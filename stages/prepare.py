@@ -1,4 +1,4 @@
-"""prepare: problem sources -> data/problems/, demonstrations, published candidates and the curation report."""
+"""prepare: problem sources -> data/problems/, references, published candidates and the curation report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def main() -> None:
         prepared = prepare(params.prepare, params.seed, partial(read_table, root), partial(located, root))
         for split, problems in prepared.splits.items():
             write_records(f"data/problems/{split}.jsonl", problems)
-        write_records("data/demonstrations.jsonl", prepared.demonstrations)
+        write_records("data/references.jsonl", prepared.demonstrations)
         write_records("data/published.jsonl", prepared.published.solutions)
         write_records("data/critiques.jsonl", prepared.published.critiques)
         write_json("data/curation.json", prepared.report)

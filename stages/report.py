@@ -35,7 +35,8 @@ REPORTS = Path("reports")
 EVALUATIONS = REPORTS / "evaluate"
 DATASETS = ("data/demonstrations.jsonl", "data/pairs.jsonl", "data/traces.jsonl", "data/right_solutions.jsonl")
 LEDGERS = {
-    "Curation": "data/curation.json", "Preference pairs": "data/pairs.json", "Verification traces": "data/traces.json"
+    "Curation": "data/curation.json", "Demonstrations": "data/demonstrations.json",
+    "Preference pairs": "data/pairs.json", "Verification traces": "data/traces.json",
 }  # fmt: skip
 
 
@@ -54,12 +55,12 @@ def main() -> None:
         verifier = read_json(REPORTS / "verify/metrics.json")
         study = compose(problems, results, verifier, verified, judged["opponent"], section, seed)
         ledgers = [Ledger(title, path, read_json(Path(path))) for title, path in LEDGERS.items()]
-        curation, pairs, traces = (ledger.counts for ledger in ledgers)
+        _, demonstrations, pairs, traces = (ledger.counts for ledger in ledgers)
         provenance = Provenance(
             sections={policy: sections[policy].model_dump() for policy in POLICIES},
             datasets={path: Dataset.of(path) for path in DATASETS},
             ledgers={
-                "demonstrations": curation["demonstrations"],
+                "demonstrations": demonstrations,
                 "pairs": pairs,
                 # What they look like, one by one, stays in the ledger: a card has no room for it.
                 "traces": {k: v for k, v in traces.items() if k != "layouts"},

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import _checkout  # noqa: F401 - before the package
 
-from proofline.config import load_environment, load_params
+from proofline.config import Environment, Params, load_environment, load_params
 from proofline.data.subset import subset
 from proofline.launch import keeping, spread
+from proofline.launch.kept import Kept
 from proofline.records import Decoding, Problem, Solution
 from proofline.storage.records import read_records, write_records
 from proofline.tracking import track
@@ -26,18 +27,9 @@ def main(policy: str) -> None:
         track("sample", sections=sections, policy=policy) as run,
         keeping("sample", sections, inputs, environment, run, policy) as kept,
     ):
-        from proofline.sampling.served import drawing_by
-
-        problems = subset(read_records("data/problems/train.jsonl", Problem), section.problems)
-        decoding = Decoding(temperature=section.temperature, top_p=section.top_p, max_new_tokens=section.max_new_tokens)
-        draw = drawing_by(
-            environment, Path("models", policy).absolute(), policy,
-            prompts=params.prompts, decoding=decoding, num_samples=section.num_samples, run_seed=params.seed,
-        )  # fmt: skip
-        solutions = spread(
-            draw.function, problems, environment, shard_size=draw.shard_size, each=draw.each,
-            draws=section.num_samples, kept=kept and kept.part(Solution, draw.given),
-        )  # fmt: skip
+        limit = section.base_problems if policy == "base" else section.problems
+        problems = subset(read_records(inputs[1], Problem), limit)
+        solutions = drawn(problems, policy, params, environment, kept)
         totals: Counter[str] = Counter()
         # Written as they come: no more than a few shards are ever held.
         write_records(f"data/samples/{policy}.jsonl", counted(solutions, totals))
@@ -50,6 +42,26 @@ def main(policy: str) -> None:
         )
 
 
+def drawn(
+    problems: Sequence[Problem], policy: str, params: Params, environment: Environment, kept: Kept | None
+) -> Iterator[Solution]:
+    """The policy's solutions; of no problems none, and neither its weights nor a server are asked for."""
+    if not problems:
+        return
+    from proofline.sampling.served import drawing_by
+
+    section = params.sampling
+    decoding = Decoding(temperature=section.temperature, top_p=section.top_p, max_new_tokens=section.max_new_tokens)
+    by = drawing_by(
+        environment, Path("models", policy).absolute(), policy,
+        prompts=params.prompts, decoding=decoding, num_samples=section.num_samples, run_seed=params.seed,
+    )  # fmt: skip
+    yield from spread(
+        by.function, problems, environment, shard_size=by.shard_size, each=by.each, draws=section.num_samples,
+        kept=kept and kept.part(Solution, by.given),
+    )  # fmt: skip
+
+
 def counted(solutions: Iterable[Solution], totals: Counter[str]) -> Iterator[Solution]:
     """The solutions, counted in passing."""
     for solution in solutions:
@@ -59,5 +71,5 @@ def counted(solutions: Iterable[Solution], totals: Counter[str]) -> Iterator[Sol
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--policy", required=True, choices=("sft", "dpo"))
+    parser.add_argument("--policy", required=True, choices=("base", "sft", "dpo"))
     main(parser.parse_args().policy)

@@ -20,7 +20,7 @@ import psutil
 from proofline.launch.instructions import LIMITS, WAITING
 
 REPOSITORY = Path(__file__).parents[1]
-SHIPPED = ("embedded", "qwen2.5-0.5b-h100", "real-cpu", "smoke")
+SHIPPED = ("embedded", "qwen2.5-0.5b-h100", "qwen2.5-coder-0.5b-cpu", "real-cpu", "smoke", "smollm2-cpu")
 """The profiles of the project; others in `profiles/` are a user's own."""
 USERS = ("params.yaml", "dvc.lock", ".execution.yaml", "data", "models", "reports")
 """What a user's own experiments change: their recipe, their results."""

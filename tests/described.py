@@ -24,11 +24,12 @@ from proofline.records import (
 
 RECORDS: dict[str, type[Record]] = {
     **{f"data/problems/{split}.jsonl": Problem for split in records.SPLITS},
+    "data/references.jsonl": Demonstration,
     "data/demonstrations.jsonl": Demonstration,
     "data/published.jsonl": Solution,
     "data/critiques.jsonl": Critique,
-    **{f"data/samples/{policy}.jsonl": Solution for policy in ("sft", "dpo")},
-    **{f"data/grades/{policy}.jsonl": Grade for policy in ("sft", "dpo", "published")},
+    **{f"data/samples/{policy}.jsonl": Solution for policy in ("base", "sft", "dpo")},
+    **{f"data/grades/{policy}.jsonl": Grade for policy in ("base", "sft", "dpo", "published")},
     "data/pairs.jsonl": PreferencePair,
     "data/traces.jsonl": VerificationTrace,
     "data/right_solutions.jsonl": Demonstration,

@@ -46,7 +46,8 @@ def root(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     sampled = by_problem([PROBLEM], graded(solutions, grades[:2]))
     traces, _ = traced(problems, graded(made, grades[2:]), {"program": program}, params.traces)
     write_records(root / "data/problems/train.jsonl", problems.values())
-    write_records(root / "data/demonstrations.jsonl", [demonstration])
+    own = Demonstration(**{**demonstration.model_dump(), "id": solutions[0].id, "solution": "restated", "style": "sft"})
+    write_records(root / "data/demonstrations.jsonl", [demonstration, own])
     write_records(root / "data/samples/sft.jsonl", solutions)
     write_records(root / "data/grades/sft.jsonl", grades[:2])
     write_records(root / "data/pairs.jsonl", build_pairs(sampled, params.pairs, 0, Counter()))
@@ -86,6 +87,17 @@ def test_a_sample_tells_where_it_went(repository: Path, capsys: pytest.CaptureFi
     story = told(capsys, "sample", pair.rejected_id)
     assert f"rejected in pair {pair.id}" in story
     assert story.count("drawn again: identical") == 1
+
+
+def test_a_demonstration_leads_to_the_sample_it_was(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reference, own = read_records("data/demonstrations.jsonl", Demonstration)
+    story = told(capsys, "demonstration", own.id)
+    assert "drawn again: identical" in story
+    assert "restated" in story
+    assert "demonstrated to the SFT policy" in told(capsys, "sample", own.id)
+    story = told(capsys, "demonstration", reference.id)
+    assert "written by worked" in story
+    assert PROBLEM.solution.splitlines()[0] in story
 
 
 def test_a_trace_is_written_again(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from proofline.answers.forms import FORMS, named_forms
 from proofline.config.schema import TRAINED
 
 if TYPE_CHECKING:
@@ -44,12 +45,35 @@ def run_check(options: argparse.Namespace) -> None:
         )
     for edit in edits:
         print(f"  edited {edit}")
+    show_answers(params)
     show_own_problems(params, environment)
     show_model(params)
     show_processor(params, environment, root)
     print("execution:")
     for name, value in environment:
         print(f"  {name}: {value}")
+
+
+class FormError(ValueError):
+    """A recipe by which answers would stand in more than one form."""
+
+
+def show_answers(params: Params) -> None:
+    """The one form of answers that the prompt asks for, demonstrations have and the strict reader reads.
+
+    Raises FormError where the prompt leaves it open.
+    """
+    forms = sorted(named_forms([params.prompts.solution]))
+    source = params.demonstrations.source
+    if len(forms) > 1:
+        raise FormError(f"prompts.solution asks for answers in the forms {' and '.join(forms)}; name one of them alone")
+    if source == "sampled" and not forms and params.base.source in ("hub", "folder"):
+        raise FormError(
+            f"prompts.solution names no form of answers, and demonstrations are sampled from a base that was told "
+            f'none; name {" or ".join(FORMS)}: "{{question}}\\nPut your final answer within \\\\boxed{{}}."'
+        )
+    asked = f"{forms[0]}, as the prompt asks" if forms else "in the form of each problem's reference"
+    print(f"  demonstrations: {source}; answers: {asked}")
 
 
 def show_own_problems(params: Params, environment: Environment) -> None:

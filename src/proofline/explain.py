@@ -1,4 +1,4 @@
-"""`proofline explain pair|trace|sample ID`: the whole story of a row, and its solutions drawn again from the weights.
+"""`proofline explain demonstration|pair|trace|sample ID`: a row's whole story, its solutions drawn again.
 
 Reads what the stages wrote (data/, reports/evaluate/, models/) from the repository's root, writes nothing.
 """
@@ -47,8 +47,8 @@ class UnknownIdError(ValueError):
 
 def add_explain_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`explain` on the command line."""
-    explain = commands.add_parser("explain", help="where a pair, a trace or a sample comes from; draws it again")
-    explain.add_argument("kind", choices=("pair", "trace", "sample"))
+    explain = commands.add_parser("explain", help="where a row comes from; draws it again")
+    explain.add_argument("kind", choices=tuple(STORIES))
     explain.add_argument("id", help="its id, or the beginning of it")
     explain.set_defaults(run=run_explain)
 
@@ -61,9 +61,18 @@ def run_explain(options: argparse.Namespace) -> None:
     root = repository_root()
     settle(load_environment())  # before PyTorch: the arithmetic that the stages drew with
     params = load_params(root / "params.yaml")
-    tell = {"pair": pair_story, "trace": trace_story, "sample": sample_story}[options.kind]
-    for line in tell(root, options.id, params):
+    for line in STORIES[options.kind](root, options.id, params):
         print(line, flush=True)
+
+
+def demonstration_story(root: Path, row_id: str, params: Params) -> Iterator[str]:
+    row = find(root, [DEMONSTRATIONS], Demonstration, row_id)
+    yield f"demonstration {row.id}, written by {row.style}"
+    if row.style in EVALUATED:  # it has its solution's id
+        yield from sample_story(root, row.id, params)
+    else:
+        yield from problem_lines(find(root, problem_files(), Problem, row.problem_id))
+    yield from ["what is demonstrated:", indented(row.solution)]
 
 
 def pair_story(root: Path, row_id: str, params: Params) -> Iterator[str]:
@@ -105,12 +114,18 @@ def sample_story(root: Path, row_id: str, params: Params) -> Iterator[str]:
     yield from problem_lines(problem)
     yield from solution_lines("solution", solution.text, origin)
     yield from again(root, problem, solution.text, origin, params, solution.examples)
+    for demonstration in rows(root, [DEMONSTRATIONS], Demonstration):
+        if solution.id == demonstration.id:
+            yield "  demonstrated to the SFT policy"
     for pair in rows(root, [PAIRS], PreferencePair):
         if solution.id in (pair.chosen_id, pair.rejected_id):
             yield f"  {'chosen' if solution.id == pair.chosen_id else 'rejected'} in pair {pair.id}"
     for trace in rows(root, [TRACES], VerificationTrace):
         if solution.id == trace.solution_id:
             yield f"  verified in trace {trace.id}"
+
+
+STORIES = {"demonstration": demonstration_story, "pair": pair_story, "trace": trace_story, "sample": sample_story}
 
 
 def problem_files() -> list[str]:

@@ -29,6 +29,27 @@ def test_check_names_the_profile_and_the_execution(
     answer = capsys.readouterr().out
     assert answer.startswith("params.yaml: embedded, seed ")
     assert "  threads: 3\n" in answer
+    assert "demonstrations: reference; answers: in the form of each problem's reference\n" in answer
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({'solution: "{question}"': r'solution: "{question} End in #### 1 or \\boxed{1}."'}, "forms #### and \\boxed;"),
+        ({"base_problems: 0": "base_problems: 8", "source: reference": "source: sampled", "source: bundled":
+          "source: folder", "folder: null": "folder: x"}, "prompts.solution names no form of answers"),
+    ],
+)  # fmt: skip
+def test_check_refuses_answers_in_more_than_one_form(
+    changes: dict[str, str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = Path("../params.yaml").read_text()
+    for old, new in changes.items():
+        assert old in recipe
+        recipe = recipe.replace(old, new)
+    Path("../params.yaml").write_text(recipe)
+    assert main(["check"]) == 1
+    assert says in capsys.readouterr().err
 
 
 def test_check_refuses_a_model_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:

@@ -165,6 +165,18 @@ def paths_of(values: dict[str, Any], prefix: tuple[str, ...] = ()) -> list[tuple
     return paths
 
 
+def test_the_base_is_sampled_where_its_solutions_are_demonstrated_and_nowhere_else(values: dict[str, Any]) -> None:
+    values["demonstrations"]["source"] = "sampled"
+    (problem,) = problems_of(values)
+    assert problem.startswith("sampling.base_problems: found 0 with demonstrations.source sampled; ")
+    values["sampling"]["base_problems"] = None
+    assert parse_params(values).sampling.base_problems is None
+    values["demonstrations"]["source"] = "reference"
+    assert problems_of(values) == (
+        "sampling.base_problems: found None with demonstrations.source reference; set it to 0: nobody reads them",
+    )
+
+
 junk = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.dates(), st.lists(st.integers())
 )

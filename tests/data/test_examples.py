@@ -41,7 +41,7 @@ def test_no_problem_but_a_training_problem_is_shown(split: str) -> None:
 
 
 def test_too_few_demonstrations_are_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(ExamplesError, match=r"synthetic/\w+: \d+ demonstrations where evaluation.shots asks for 60"):
+    with pytest.raises(ExamplesError, match=r"\d+ problems with a demonstration where evaluation.shots asks for 60"):
         draw_examples(DEMONSTRATIONS, TRAIN, TEST, 60, seed=0)
 
 

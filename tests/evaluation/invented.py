@@ -183,7 +183,8 @@ def write_study(study: Invented, root: Path, params: Path) -> None:
     write_records(root / "data/problems/test.jsonl", study.problems)
     for name in ("demonstrations", "pairs", "traces", "right_solutions"):
         (root / f"data/{name}.jsonl").write_text('{"row": 1}\n{"row": 2}\n')
-    write_json(root / "data/curation.json", {"demonstrations": {"demonstrations": 2, "worked": 2}})
+    write_json(root / "data/curation.json", {"splits": {"train": {"problems": 2}}})
+    write_json(root / "data/demonstrations.json", {"demonstrations": 2, "worked": 2})
     write_json(root / "data/pairs.json", {"pairs": 2, "problems_mixed": 1})
     write_json(root / "data/traces.json", {"traces": 2, "program_yes": 1})
     for policy in ABILITY:

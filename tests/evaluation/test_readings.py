@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented import EXAMPLE, graded, problem
 
-from proofline.evaluation.readings import FORMS, asked_forms, is_number, last_number, read
+from proofline.answers import read_answer
+from proofline.answers.forms import FORMS, asked_forms, restated, strict_answer
+from proofline.evaluation.readings import is_number, last_number, read
 from proofline.grading import grade_text
 from proofline.records import Grade, Readings
 
@@ -88,11 +90,21 @@ def test_the_harness_s_match_forgives_commas_dollars_and_a_full_stop() -> None:
 
 
 def test_the_form_is_the_one_that_the_prompt_asks_for() -> None:
-    boxed = EXAMPLE.model_copy(update={"solution": r"\boxed{1}"})
     ask = r"{question} Put it within \boxed{}."
-    assert asked_forms("{question}", [], "#### 1") == HASHES
-    assert asked_forms("{question}", [], r"\boxed{1}") == BOXED
-    assert asked_forms(ask, [], "#### 1") == BOXED
-    assert asked_forms("{question}", [boxed], "#### 1") == BOXED
-    assert asked_forms(ask, [EXAMPLE], "#### 1") == HASHES | BOXED
-    assert asked_forms("{question}", [], "1") == HASHES | BOXED
+    assert asked_forms(["{question}"], "#### 1") == HASHES
+    assert asked_forms(["{question}"], r"\boxed{1}") == BOXED
+    assert asked_forms([ask], "#### 1") == BOXED
+    assert asked_forms(["{question}", r"\boxed{1}"], "#### 1") == BOXED
+    assert asked_forms([ask, EXAMPLE.solution], "#### 1") == HASHES | BOXED
+    assert asked_forms(["{question}"], "1") == HASHES | BOXED
+
+
+@settings(max_examples=150)
+@given(st.lists(PIECES | NUMBERS, max_size=8).map("".join), st.sampled_from([HASHES, BOXED]))
+def test_a_restated_answer_is_the_same_in_the_form_that_was_asked_for(text: str, forms: frozenset[str]) -> None:
+    """Or the text is left alone: it states no answer, or one that would read otherwise."""
+    said, answer = restated(text, forms), read_answer(text).answer
+    assert restated(said, forms) == said
+    assert read_answer(said).answer == answer
+    if said != text or answer in ("7", "-3", "1,200", "0.5"):
+        assert strict_answer(said, finished=True, forms=forms) == answer

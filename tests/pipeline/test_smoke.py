@@ -24,6 +24,12 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 pytestmark = pytest.mark.slow(minutes=5)
 
+GRADED = ("base", "sft", "dpo", "published")
+NOTHING = [
+    f"data/{name}.jsonl" for name in ("published", "critiques", "grades/published", "samples/base", "grades/base")
+]
+"""Files without rows in a recipe that asks neither for published candidates nor for solutions of the base."""
+
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -65,7 +71,7 @@ def lock(folder: Path) -> dict[str, dict]:
 
 def test_every_stage_ran_and_left_its_outs(reproduced: Path) -> None:
     stages = lock(reproduced)
-    assert len(stages) == 21
+    assert len(stages) == 24
     for stage in stages.values():
         for out in stage["outs"]:
             assert (reproduced / out["path"]).exists(), out["path"]
@@ -89,7 +95,7 @@ def test_running_again_does_nothing(reproduced: Path, run: Run) -> None:
     before = (reproduced / "dvc.lock").read_bytes()
     assert "up to date" in run("dvc", "status").stdout
     done = run("dvc", "repro")
-    assert done.stdout.count("didn't change, skipping") == 21
+    assert done.stdout.count("didn't change, skipping") == 24
     assert (reproduced / "dvc.lock").read_bytes() == before
 
 
@@ -103,7 +109,13 @@ def test_execution_settings_invalidate_nothing(reproduced: Path, run: Run) -> No
         "PROOFLINE_DATA_ROOT": "gs://elsewhere/raw",
     }
     assert "up to date" in run("dvc", "status", **settings).stdout
-    assert run("dvc", "repro", **settings).stdout.count("didn't change, skipping") == 21
+    assert run("dvc", "repro", **settings).stdout.count("didn't change, skipping") == 24
+
+
+def test_a_base_that_is_not_sampled_needs_no_server(reproduced: Path, run: Run) -> None:
+    done = run("python", "stages/sample.py", "--policy", "base", PROOFLINE_SAMPLING_URL="http://127.0.0.1:9/v1")
+    assert done.returncode == 0, done.stderr
+    assert not (reproduced / "data/samples/base.jsonl").read_bytes()
 
 
 def test_metrics_and_plots_can_be_shown(reproduced: Path, run: Run) -> None:
@@ -128,9 +140,9 @@ def test_experiments_are_shown_by_a_handful_of_numbers(reproduced: Path, run: Ru
 def test_the_data_is_as_its_readme_says(reproduced: Path) -> None:
     for path, kind in RECORDS.items():
         rows = list(iter_records(reproduced / path, kind))
-        assert rows or path in ("data/published.jsonl", "data/critiques.jsonl", "data/grades/published.jsonl"), path
+        assert rows or path in NOTHING, path
     described = (reproduced / "data/README.md").read_text()
-    for path in ("curation", "pairs", "traces", "grades/sft", "grades/dpo", "grades/published"):
+    for path in ("curation", "demonstrations", "pairs", "traces", *(f"grades/{policy}" for policy in GRADED)):
         for key in json.loads((reproduced / f"data/{path}.json").read_text()):
             assert f"`{key}`" in described, f"data/{path}.json has {key}: say in data/README.md what it is"
 

@@ -5,6 +5,7 @@ One reading for everything: the grader's candidates, the references of published
     statement.py   text -> the statement that counts as the final answer, or why there is none
     boxes.py       where boxes stand in a text, and which of them make one answer
     reading.py     text -> the answer's own text
+    forms.py       the form that an answer is asked for in, and who keeps to it
     spelling.py    one spelling for what means the same
     clock.py       times and ratios, `2:40` and `3:4`
     doubt.py       what nobody can compare

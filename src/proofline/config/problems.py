@@ -57,7 +57,7 @@ def _line(details: Mapping[str, Any], schema: dict[str, Any], keys: Sequence[str
         remedy = f"did you mean {spell(match)}?" if match else f"known: {known}" if known else "a name is expected"
         return f"{spell(key)}: unknown key (found {reprlib.repr(details['input'])}); {remedy}"
     if details["type"] == "value_error":
-        return f"{spell(key)}: {details['ctx']['error']}"
+        return f"{spell(key)}: {details['ctx']['error']}".removeprefix(": ")  # of several sections: it names them
     found = "missing" if details["type"] == "missing" else f"found {reprlib.repr(details['input'])}"
     return f"{spell(key)}: {found}; allowed: {_allowed(_node(schema, location), schema)}"
 

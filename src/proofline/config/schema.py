@@ -118,7 +118,7 @@ class Prepare(Section):
     ngram: Annotated[int, Field(ge=5, le=50)]
     """Words: a training problem that shares a run of so many with a test problem is dropped (13: Brown et al. 2020)."""
     demonstrations: Count
-    """Upper bound of demonstrations written for SFT."""
+    """Upper bound of the demonstrations by reference."""
     published_candidates: bool
     """Read the published GSM8K candidate solutions and critiques (Zhang et al. 2024) from `$PROOFLINE_DATA_ROOT`."""
 
@@ -195,6 +195,18 @@ class Base(Section):
         if self.source == "folder" and not self.folder:
             raise ValueError("source folder needs the folder's path, or gs://…, in base.folder; found none")
         return self
+
+
+class Demonstrations(Section):
+    """What SFT demonstrates."""
+
+    source: Literal["reference", "sampled"]
+    """`reference`: the sources' solutions. `sampled`: right ones that the base drew itself (`sampling.base_problems`);
+    those of others often make an instruction-tuned model worse."""
+    per_problem: Count
+    """At most so many sampled solutions of a problem, no two by the same equations."""
+    rule: Literal["shortest", "random"]
+    """Which of them: the shortest, or a seeded draw."""
 
 
 class Fp8(Section):
@@ -309,6 +321,8 @@ class Sampling(Section):
     max_new_tokens: Count
     problems: Count | None
     """At most so many training problems are sampled; null: all."""
+    base_problems: Annotated[int, Field(ge=0)] | None
+    """Likewise from the base, for demonstrations of the source `sampled`; 0: none."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -420,6 +434,7 @@ class Params(Section):
     prompts: Prompts
     prepare: Prepare
     base: Base
+    demonstrations: Demonstrations
     sft: Sft
     sampling: Sampling
     pairs: Pairs
@@ -429,3 +444,11 @@ class Params(Section):
     evaluation: Evaluation
     verification: Verification
     judge: Judge
+
+    @model_validator(mode="after")
+    def _demonstrated(self) -> Self:
+        source, problems = self.demonstrations.source, self.sampling.base_problems
+        if (source == "sampled") == (problems == 0):
+            remedy = "say how many the base is to solve" if source == "sampled" else "set it to 0: nobody reads them"
+            raise ValueError(f"sampling.base_problems: found {problems} with demonstrations.source {source}; {remedy}")
+        return self

@@ -1,4 +1,4 @@
-"""Training problems -> demonstrations for supervised fine-tuning.
+"""Training problems -> reference demonstrations for supervised fine-tuning.
 
 Generated problems are written out by the generator, in its styles; a problem's own solution is its demonstration, style
 `reference`; a user's problem without one has that of the recipe's template, style `template`, or none. Where there are

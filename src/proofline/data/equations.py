@@ -48,13 +48,10 @@ class Equation:
         unit, beyond = Fraction(1, 10 ** (_decimals(self.right) or 0)), abs(self.value) - abs(self.right)
         return unit < 1 and self.value * self.right > 0 and -unit / 2 <= beyond < unit
 
-    def same_as(self, other: Equation) -> bool:
-        """Same numbers, operations and result, in any order."""
-        return self.right == other.right and _bag(self.left) == _bag(other.left)
-
-
-def _bag(text: str) -> list[str]:
-    return sorted(re.findall(rf"{NUMBER}|[-+*/]|mod", text))
+    @property
+    def reckoning(self) -> tuple[Fraction, tuple[str, ...]]:
+        """Its result, and its numbers and operations in no order."""
+        return self.right, tuple(sorted(re.findall(rf"{NUMBER}|[-+*/]|mod", self.left)))
 
 
 def show(value: Fraction) -> str:

@@ -1,14 +1,14 @@
 """Worked examples for a prompt: training demonstrations of the problem's own benchmark, the same for all its problems.
 
-Of the demonstrations of a benchmark the lowest hashes of (run seed, demonstration) are shown, the lowest first: adding
-a demonstration moves no other, and four examples begin with the two that two would be. A demonstration of a problem
-that is no training problem is refused, so what is tested is never shown.
+Of the demonstrations of a benchmark, one a problem, the lowest hashes of (run seed, demonstration) are shown, the
+lowest first: adding a demonstration moves no other, and four examples begin with the two that two would be. A
+demonstration of a problem that is no training problem is refused, so what is tested is never shown.
 """
 
 from __future__ import annotations
 
 from bisect import insort
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 
@@ -36,7 +36,7 @@ def draw_examples(
 ) -> dict[Benchmark, tuple[Demonstration, ...]]:
     """`shots` examples for each benchmark of the tested problems. Raises ExamplesError."""
     benchmarks = {problem.id: benchmark(problem) for problem in train if problem.split == "train"}
-    counts: Counter[Benchmark] = Counter()
+    solved: dict[Benchmark, set[str]] = defaultdict(set)
     lowest: dict[Benchmark, list[Ranked]] = defaultdict(list)
     for row in demonstrations:
         if row.problem_id not in benchmarks:
@@ -45,18 +45,29 @@ def draw_examples(
                 "`dvc repro prepare` writes demonstrations and problems that belong together"
             )
         name = benchmarks[row.problem_id]
-        counts[name] += 1
-        insort(lowest[name], (stable_id("example", seed, row.id), row), key=itemgetter(0))
-        del lowest[name][shots:]
+        solved[name].add(row.problem_id)
+        _keep_lowest(lowest[name], (stable_id("example", seed, row.id), row), shots)
     examples = {}
     for name in sorted({benchmark(problem) for problem in tested}):
-        if counts[name] < shots:
+        if len(solved[name]) < shots:
             raise ExamplesError(
-                f"{'/'.join(name)}: {counts[name]} demonstrations where evaluation.shots asks for {shots}; "
-                "raise prepare.demonstrations, or set evaluation.shots to [0]"
+                f"{'/'.join(name)}: {len(solved[name])} problems with a demonstration where evaluation.shots asks for "
+                f"{shots}; raise prepare.demonstrations (of sampled ones sampling.base_problems), or set "
+                "evaluation.shots to [0]"
             )
         examples[name] = tuple(row for _, row in lowest[name])
     return examples
+
+
+def _keep_lowest(lowest: list[Ranked], one: Ranked, number: int) -> None:
+    """The so many lowest, of each problem one."""
+    same = [at for at, (_, row) in enumerate(lowest) if row.problem_id == one[1].problem_id]
+    if same and lowest[same[0]][0] < one[0]:
+        return
+    for at in same:
+        del lowest[at]
+    insort(lowest, one, key=itemgetter(0))
+    del lowest[number:]
 
 
 def benchmark(problem: Problem) -> Benchmark:

@@ -13,11 +13,14 @@ from typing import Literal
 
 from proofline.answers import MAX_ANSWER_CHARS, clean, equivalent, find_statement, quote, read_answer
 from proofline.answers.clock import read_colons
+from proofline.answers.forms import stated
 from proofline.answers.reading import read_reference
 from proofline.answers.spelling import EITHER
 from proofline.answers.value import Term, Words, read_value
 
 Kind = Literal["number", "expression"]
+_FORMS: dict[Kind, str] = {"number": "####", "expression": r"\boxed"}
+"""How answers of a kind are stated."""
 _MAX_EXPONENT = 100
 
 
@@ -31,11 +34,11 @@ def solved(answer: str | None, solution: str | None, kind: Kind) -> tuple[str, s
         answer = comparable(answer, kind)
     if solution is None:
         assert answer is not None
-        return answer, stated(answer, kind)
+        return answer, stated(answer, _FORMS[kind])
     if find_statement(solution) is None:
         if answer is None:
             raise AnswerError(r"states no answer; end it in `#### 24` or \boxed{24}, or give the field answer too")
-        return answer, f"{solution}\n{stated(answer, kind)}"
+        return answer, f"{solution}\n{stated(answer, _FORMS[kind])}"
     read = read_reference(solution)
     if not read:
         raise AnswerError(f"{read_answer(solution).reason}; end it in `#### 24` or \\boxed{{24}}")
@@ -54,14 +57,9 @@ def comparable(written: str, kind: Kind) -> str:
         answer = _plain_number(answer)
     elif read_colons(answer) is None:
         _check_readable(answer)
-    if not equivalent(read_answer(stated(answer, kind)).answer or "", answer):
+    if not equivalent(read_answer(stated(answer, _FORMS[kind])).answer or "", answer):
         raise AnswerError(f"found {quote(written)}, which reads otherwise where a solution states it; write it plainly")
     return answer
-
-
-def stated(answer: str, kind: Kind) -> str:
-    """The line that states it, as the answers of this kind are stated."""
-    return f"#### {answer}" if kind == "number" else f"\\boxed{{{answer}}}"
 
 
 def number_text(value: int | Decimal) -> str:

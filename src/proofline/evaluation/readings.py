@@ -16,31 +16,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from proofline.answers import clean, find_statement, read_answer
+from proofline.answers import clean
+from proofline.answers.forms import asked_forms, strict_answer
 from proofline.answers.spelling import alternatives
 from proofline.records import Demonstration, Grade, Problem, Readings, Solution
 
 READERS = ("strict", "flexible", "equivalence")
-FORMS = ("####", r"\boxed")
-"""As `answers.statement` calls them."""
 
 _LAST_NUMBER = re.compile(r"(-?[$0-9.,]{2,})|(-?[0-9]+)")
 _IGNORED = [re.compile(one) for one in (",", r"\$", r"(?s).*#### ", r"\.$")]
-
-
-def asked_forms(prompt: str, shown: Iterable[Demonstration], reference: str) -> frozenset[str]:
-    """The forms that a prompt names or its examples show; where it does neither, the reference solution's."""
-    asked = [prompt, *(example.solution for example in shown)]
-    named = frozenset(form for form in FORMS if any(form in text for text in asked))
-    return named or frozenset(form for form in FORMS if form in reference) or frozenset(FORMS)
-
-
-def strict_answer(text: str, finished: bool, forms: frozenset[str]) -> str | None:
-    """The answer, where the last statement has one of the forms and holds it alone."""
-    statement, answer = find_statement(text), read_answer(text, finished).answer
-    if statement is None or answer is None or statement.marker not in forms:
-        return None
-    return answer if statement.boxes or clean(statement.text) == answer else None
 
 
 def last_number(text: str) -> str | None:
@@ -83,8 +67,8 @@ def read_all(
     """One row per solution, in order. `prompt`: the recipe's template; `shown`: demonstrations by id."""
     for solution, grade in zip(solutions, grades, strict=True):
         problem = problems[solution.problem_id]
-        forms = asked_forms(prompt, (shown[one] for one in solution.examples), problem.solution)
-        yield read(solution, grade, problem, forms)
+        asked = [prompt, *(shown[one].solution for one in solution.examples)]
+        yield read(solution, grade, problem, asked_forms(asked, problem.solution))
 
 
 def _same_text(number: str, reference: str) -> bool:

@@ -27,6 +27,7 @@ def work(params: Params) -> dict[str, float]:
     tests, greedy = tested * params.evaluation.num_samples, tested * len(params.evaluation.shots)
     return {
         "prepare": problems.train + problems.dev + problems.test,
+        "build_demonstrations": params.prepare.demonstrations,
         "train_sft": params.prepare.demonstrations * params.sft.epochs,
         "sample": samples * params.sampling.max_new_tokens,
         "grade": samples,
