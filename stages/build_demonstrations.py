@@ -5,7 +5,7 @@ from __future__ import annotations
 import _checkout  # noqa: F401 - before the package
 
 from proofline.config import load_params
-from proofline.data.candidates import Candidate
+from proofline.data.graded import Candidate
 from proofline.data.rejection import build_demonstrations
 from proofline.records import Demonstration, Grade, Problem, Solution
 from proofline.storage.artifacts import write_json

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proofline.config.schema import Demonstrations
-from proofline.data.candidates import Candidate
+from proofline.data.graded import Candidate
 from proofline.data.rejection import DemonstrationsError, build_demonstrations
 from proofline.records import Demonstration, Verdict
 

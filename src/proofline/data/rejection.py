@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from proofline.answers.forms import asked_forms, restated
 from proofline.config.schema import Demonstrations
-from proofline.data.candidates import Candidate
+from proofline.data.graded import Candidate
 from proofline.data.equations import find_equations
 from proofline.data.verdicts import known_label
 from proofline.records import Demonstration, Problem, Solution, stable_id

@@ -124,12 +124,13 @@ def run_prune(options: argparse.Namespace) -> None:
 
 def run_grace(options: argparse.Namespace) -> None:
     from proofline.checkpoints.grace import BYTES_A_PARAMETER, Grace, bandwidth
+    from proofline.checkpoints.manifest import Manifest
     from proofline.checkpoints.trainings import newest_manifest
     from proofline.config import load_environment
     from proofline.config.environment import repository_root
 
     kept = [] if options.parameters else [newest_manifest(store) for store in stores_of(options.which)]
-    sizes = [manifest.num_bytes for manifest in kept if manifest]
+    sizes = [manifest.num_bytes for manifest in kept if isinstance(manifest, Manifest)]
     if not sizes:
         parameters = options.parameters or num_parameters(repository_root() / "models/base")
         sizes = [int(BYTES_A_PARAMETER * parameters)]
