@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import isnan
 
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proofline.config.schema import Demonstrations
-from proofline.data.graded import Candidate
-from proofline.data.rejection import DemonstrationsError, build_demonstrations
+from proofline.data.graded import Candidate, Sampled
+from proofline.data.rejection import DemonstrationsError, build_demonstrations, ledger
 from proofline.records import Demonstration, Verdict
 
 REFERENCE = Demonstration(id="r", problem_id="p", question=PROBLEM.question, solution=PROBLEM.solution, style="worked")
@@ -30,7 +31,10 @@ def drawn(index: int, text: str, verdict: Verdict = "correct", finished: bool = 
 def built(
     *rows: Candidate, prompt: str = PLAIN, **changes: object
 ) -> tuple[list[Demonstration], dict[str, int | float]]:
-    return build_demonstrations({"p": PROBLEM}, [REFERENCE], rows, section(**changes), prompt, seed=0)
+    counts: Counter[str] = Counter()
+    sampled = [Sampled(PROBLEM, (list(rows),))] if rows else []
+    made = build_demonstrations({"p": PROBLEM}, [REFERENCE], sampled, section(**changes), prompt, 0, counts)
+    return list(made), ledger(counts)
 
 
 def test_references_pass_as_they_came() -> None:

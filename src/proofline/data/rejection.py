@@ -9,19 +9,21 @@ All rows, references too, state the answer in the form that is asked for. A samp
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from proofline.answers.forms import asked_forms, restated
 from proofline.config.schema import Demonstrations
-from proofline.data.graded import Candidate
 from proofline.data.equations import find_equations
+from proofline.data.graded import Candidate, Sampled
 from proofline.data.verdicts import known_label
 from proofline.records import Demonstration, Problem, Solution, stable_id
 
 Ledger = dict[str, "int | float"]
 REFUSALS = ("without_label", "wrong", "cut_off", "false_equation", "alike", "over_limit")
 """Why a solution is not demonstrated; the first that holds is counted."""
+STYLE = "style "
+"""Before a style's name among the counts."""
 
 
 class DemonstrationsError(ValueError):
@@ -30,57 +32,72 @@ class DemonstrationsError(ValueError):
 
 def build_demonstrations(
     problems: Mapping[str, Problem],
-    references: Sequence[Demonstration],
-    drawn: Iterable[Candidate],
+    references: Iterable[Demonstration],
+    sampled: Iterable[Sampled],
     section: Demonstrations,
     prompt: str,
     seed: int,
-) -> tuple[list[Demonstration], Ledger]:
-    """The rows of the section's source, and the ledger. `prompt`: the recipe's template. Raises DemonstrationsError."""
-    rows, counts = (references, {}) if section.source == "reference" else sampled(problems, drawn, section, seed)
-    if not rows:
+    counts: Counter[str],
+) -> Iterator[Demonstration]:
+    """The rows of the section's source, counted in passing: see `ledger`. `prompt`: the recipe's template.
+
+    Raises DemonstrationsError, in the end, where there are none.
+    """
+    for row in references if section.source == "reference" else _chosen(sampled, section, seed, counts):
+        shown = _in_form(row, prompt, problems[row.problem_id])
+        counts["demonstrations"] += 1
+        counts["restated"] += shown.solution != row.solution
+        counts[f"{STYLE}{row.style}"] += 1
+        yield shown
+    if not counts["demonstrations"]:
         raise DemonstrationsError(
-            f"no solution of the base is fit to be demonstrated: {counts}; sample more (sampling.base_problems, "
-            "sampling.num_samples), ask in prompts.solution for an answer that can be read, or set "
-            "demonstrations.source to reference"
+            f"no solution of the base is fit to be demonstrated: {ledger(counts)}; sample "
+            "more (sampling.base_problems, sampling.num_samples), ask in prompts.solution for an answer that can be "
+            "read, or set demonstrations.source to reference"
         )
-    shown = [_in_form(row, prompt, problems[row.problem_id]) for row in rows]
-    again = sum(row.solution != before.solution for row, before in zip(shown, rows, strict=True))
-    by_style = dict(sorted(Counter(row.style for row in rows).items()))
-    return shown, {"demonstrations": len(rows), **by_style, "restated": again, **counts}
 
 
-def sampled(
-    problems: Mapping[str, Problem], drawn: Iterable[Candidate], section: Demonstrations, seed: int
-) -> tuple[list[Demonstration], Ledger]:
-    """The solutions that are demonstrated, and what became of all: every count there even where it is 0."""
-    counts: Counter[str] = Counter()
-    right: dict[str, list[Solution]] = defaultdict(list)
-    for candidate in drawn:
-        rows, reason = right[candidate.solution.problem_id], refusal(candidate)
-        if reason:
-            counts[reason] += 1
-        else:
-            rows.append(candidate.solution)
-    taken: list[Solution] = []
-    for rows in right.values():
-        unlike: dict[object, Solution] = {}
-        for solution in sorted(rows, key=_order(section, seed)):
-            unlike.setdefault(reasoning(solution.text), solution)
-        kept = list(unlike.values())[: section.per_problem]
-        counts["alike"] += len(rows) - len(unlike)
-        counts["over_limit"] += len(unlike) - len(kept)
-        taken += kept
-    solutions = len(taken) + counts.total()
-    ledger: Ledger = {
-        "problems_sampled": len(right),
-        "problems_demonstrated": len({solution.problem_id for solution in taken}),
+def ledger(counts: Counter[str]) -> Ledger:
+    """What `build_demonstrations` has counted; of solutions, where there were some, every count though it is 0."""
+    styles = {name.removeprefix(STYLE): counts[name] for name in sorted(counts) if name.startswith(STYLE)}
+    shown: Ledger = {"demonstrations": counts["demonstrations"], **styles, "restated": counts["restated"]}
+    if not counts["problems_sampled"]:
+        return shown
+    refused = {f"solutions_{name}": counts[name] for name in REFUSALS}
+    taken = counts["taken"]
+    solutions = taken + sum(refused.values())
+    return {
+        **shown,
+        "problems_sampled": counts["problems_sampled"],
+        "problems_demonstrated": counts["problems_demonstrated"],
         "solutions": solutions,
-        **{f"solutions_{name}": counts[name] for name in REFUSALS},
-        "yield": len(taken) / solutions if solutions else float("nan"),
-        "mean_tokens": sum(solution.num_tokens for solution in taken) / len(taken) if taken else float("nan"),
+        **refused,
+        "yield": taken / solutions,
+        "mean_tokens": counts["tokens"] / taken if taken else float("nan"),
     }
-    return [_demonstration(solution, problems[solution.problem_id]) for solution in taken], ledger
+
+
+def _chosen(
+    sampled: Iterable[Sampled], section: Demonstrations, seed: int, counts: Counter[str]
+) -> Iterator[Demonstration]:
+    """The solutions that are demonstrated, problem by problem."""
+    for problem, streams in sampled:
+        right: list[Solution] = []
+        for candidate in (row for rows in streams for row in rows):
+            if reason := refusal(candidate):
+                counts[reason] += 1
+            else:
+                right.append(candidate.solution)
+        unlike: dict[object, Solution] = {}
+        for solution in sorted(right, key=_order(section, seed)):
+            unlike.setdefault(reasoning(solution.text), solution)
+        taken = list(unlike.values())[: section.per_problem]
+        counts.update(
+            alike=len(right) - len(unlike), over_limit=len(unlike) - len(taken), taken=len(taken),
+            problems_sampled=1, problems_demonstrated=bool(taken), tokens=sum(row.num_tokens for row in taken),
+        )  # fmt: skip
+        for solution in taken:
+            yield _demonstration(solution, problem)
 
 
 def refusal(candidate: Candidate) -> str | None:
