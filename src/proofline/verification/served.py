@@ -126,7 +126,7 @@ def verdict_words(genrm_dir: Path) -> Words:
     """What the verifier's tokenizer makes of the verdicts' tokens. Raises VerdictTokenError."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(genrm_dir)
+    tokenizer = AutoTokenizer.from_pretrained(genrm_dir, trust_remote_code=False)
     line, yes, no, _ = verdict_tokens(tokenizer)
     text = tokenizer.decode(line)
     return Words(text, *(tokenizer.decode([*line, word]).removeprefix(text) for word in (yes, no)))
