@@ -63,10 +63,10 @@ def main(policy: str) -> None:
             )  # fmt: skip
             return solutions, write_rows(folder / f"{name.removesuffix('s')}_grades.jsonl", grades, Grade)
 
-        greedy = solve("greedy", draw(0.0, 1.0, 1))
-        samples = solve("samples", draw(section.temperature, section.top_p, section.num_samples))
         train = Rows("data/problems/train.jsonl", Problem)
         examples = [draw_examples(demonstrations, train, problems, shots, params.seed) for shots in section.shots[1:]]
+        greedy = solve("greedy", draw(0.0, 1.0, 1))
+        samples = solve("samples", draw(section.temperature, section.top_p, section.num_samples))
         few_shot = solve("few_shot", chain.from_iterable(draw(0.0, 1.0, 1, some) for some in examples))
         shown = {row.id: row for some in examples for rows in some.values() for row in rows}
         read = partial(read_all, problems=by_id, prompt=params.prompts.solution, shown=shown)

@@ -145,6 +145,12 @@ def test_everything_a_stage_writes_is_cached() -> None:
             assert out.split("/")[0] in ("data", "models", "reports")
 
 
+def test_a_data_set_is_one_object_of_the_remote() -> None:
+    """However many rows it has: a file is one, a folder as many as it has files. docs/bucket.md says so."""
+    outs = [out for stage in STAGES.values() for out in stage["outs"] if out.startswith("data/")]
+    assert {Path(out).suffix for out in outs} == {".jsonl", ".json"}
+
+
 def test_policies_are_those_that_the_recipe_names() -> None:
     """`dvc.yaml` and the tables cannot import the one list."""
     assert {f"train_{policy}" for policy in (*TRAINED, ABLATION)} == {name for name in STAGES if "train_" in name}

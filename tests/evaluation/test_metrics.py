@@ -78,6 +78,8 @@ def test_what_does_not_fit_is_refused() -> None:
         evaluate_policy(problems, greedy, greedy_grades, samples, sample_grades[1:], section, 0)
     with pytest.raises(EvaluationError, match="1 graded problems are not evaluated ones"):
         tally(problems[:1], greedy_grades, 1)
+    with pytest.raises(EvaluationError, match=rf"grades of {problems[0].id} do not lie together"):
+        tally(problems, [*sample_grades[4:6], *sample_grades[:4], *sample_grades[6:]])
     other = graded(problems[0], "dpo", 9, "1")[0]
     with pytest.raises(EvaluationError, match="one set of weights"):
         evaluate_policy(problems, [*greedy, other], greedy_grades, samples, sample_grades, section, 0)
