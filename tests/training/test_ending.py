@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_rows import Recorded, Stopped, Stops, training
+from training_rows import Recorded, Stopped, Stops, training, until_kept
 
 from proofline.checkpoints.folder import Folder
 from proofline.storage.weights import weights_hash
@@ -27,14 +27,16 @@ FOUR_ROWS = Execution(threads=1, micro_batch=4)
 
 
 class Signalled(Recorded):
-    """Told to end, twice, in its step 3; what was to be kept of step 2 has arrived by then."""
+    """Told to end, twice, after a step; what was to be kept before has arrived by then."""
+
+    def __init__(self, after: int, execution: Execution) -> None:
+        super().__init__(execution=execution)
+        self.after = after
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         super().log_metrics(metrics, step)
-        if step == 3:
-            assert self.execution.checkpoints is not None
-            while not list(self.execution.checkpoints.glob("*/*/step-00000002/manifest.json")):
-                time.sleep(0.01)
+        if step == self.after:
+            until_kept(self.execution, step)
             for _ in range(2):
                 os.kill(os.getpid(), signal.SIGTERM)
 
@@ -46,9 +48,9 @@ def undisturbed(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return weights_hash(out_dir)
 
 
-@pytest.mark.parametrize("too_slow", [False, True])
+@pytest.mark.parametrize(("after", "too_slow"), [(3, False), (3, True), (7, False)])
 def test_a_last_save_is_kept_or_given_up_in_time_and_nothing_is_lost(
-    too_slow: bool, tiny_policy: Path, tmp_path: Path, undisturbed: str, monkeypatch: pytest.MonkeyPatch,
+    after: int, too_slow: bool, tiny_policy: Path, tmp_path: Path, undisturbed: str, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     checkpoints, put, released = tmp_path / "checkpoints", Folder.put, threading.Event()
@@ -62,12 +64,12 @@ def test_a_last_save_is_kept_or_given_up_in_time_and_nothing_is_lost(
     monkeypatch.setattr(Folder, "put", slow)
     train = training("sft", tiny_policy, epochs=2.0)
     with pytest.raises(Terminated), sigterm_as_exception():
-        train(0, tmp_path / "sft", Signalled(execution=execution), execution=execution)
+        train(0, tmp_path / "sft", Signalled(after, execution), execution=execution)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # as after the end of the process
     monkeypatch.undo()
-    kept = 2 if too_slow else 4
+    kept = 2 if too_slow else after + 1
     reason = "not kept: it takes too long to write" if too_slow else "kept"
-    assert capfd.readouterr().err.endswith(f"checkpoints: stopped, step 4 is {reason}\n")
+    assert capfd.readouterr().err.endswith(f"checkpoints: stopped, step {after + 1} is {reason}\n")
     assert max(checkpoints.glob("*/*/*/manifest.json")).parent.name == f"step-0000000{kept}"
 
     run = Recorded()

@@ -8,6 +8,7 @@ before all of it has arrived: a store that comes back empty gets the run from it
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
@@ -69,8 +70,13 @@ class Spool:
         return None
 
     def _has_reader(self) -> bool:
-        """Whether somebody is there who would say it; another process of the stage cannot know."""
-        return True
+        """Whether somebody is there who would say it: the stage, and its recorder, hold a lock on the file."""
+        with open(self.path, "rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            return False
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         values = {name: _number(name, value) for name, value in leaves(metrics) if (name, step) not in self._said}
