@@ -49,17 +49,14 @@ def main(policy: str) -> None:
             solutions = list(
                 spread(
                     draw.function, problems, environment, shard_size=draw.shard_size, each=draw.each, draws=count,
-                    kept=kept and kept.part(Solution, draw.given),
+                    kept=kept(Solution, draw.given),
                 )
             )  # fmt: skip
             grade = partial(
                 grade_all, problems=by_id, workers=environment.grader_workers,
                 deadline_seconds=environment.grader_deadline_seconds,
             )  # fmt: skip
-            grades = spread(
-                grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine",
-                kept=kept and kept.part(Grade),
-            )  # fmt: skip
+            grades = spread(grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine", kept=kept(Grade))
             return solutions, list(grades)
 
         train = read_records("data/problems/train.jsonl", Problem)

@@ -36,11 +36,8 @@ def main() -> None:
         )  # fmt: skip
         solutions = read_records(SAMPLES[policy], Solution)
         grades = list(
-            spread(
-                grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine",
-                kept=kept and kept.part(Grade),
-            )
-        )  # fmt: skip
+            spread(grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine", kept=kept(Grade))
+        )
         summary = summarise(grades, problems)
         write_records(f"data/grades/{policy}.jsonl", grades)
         write_json(f"data/grades/{policy}.json", {**summary, "disagreements": disagreements(grades, problems)})

@@ -16,7 +16,7 @@ from proofline.evaluation.judges import judge_metrics
 from proofline.evaluation.metrics import scalars
 from proofline.judging.sides import Sides, pair_up
 from proofline.launch import keeping, spread
-from proofline.launch.kept import Kept
+from proofline.launch.kept import Parts
 from proofline.records import Grade, Judgement, Problem, Solution
 from proofline.records import Verification as Verified
 from proofline.storage.artifacts import write_json
@@ -84,7 +84,7 @@ def score(
     section: Verification,
     seed: int,
     environment: Environment,
-    kept: Kept | None,
+    kept: Parts,
 ) -> list[Judgement]:
     """By the trained verifier."""
     from proofline.judging.genrm import judge_by_genrm
@@ -99,7 +99,7 @@ def score(
         return list(
             spread(
                 scoring, candidates, environment, shard_size=size, each=decoded_by(folder), draws=section.num_chains,
-                kept=kept and kept.part(Verified),
+                kept=kept(Verified),
             )
         )  # fmt: skip
 

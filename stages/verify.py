@@ -54,7 +54,7 @@ def main() -> None:
         verifications = list(
             spread(
                 score, candidates, environment, shard_size=size, each=decoded_by(genrm), draws=section.num_chains,
-                kept=kept and kept.part(Verification),
+                kept=kept(Verification),
             )
         )  # fmt: skip
         appearances = {solution.id: appearance(problem, solution) for problem, solution, _ in candidates}

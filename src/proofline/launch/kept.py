@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -109,7 +109,7 @@ class Kept:
         if self._waiting and (self.every or self._number or self.clock() >= self._due_at):
             self.write()
 
-    def _believed(self, number: int) -> Iterable[str]:
+    def _believed(self, number: int) -> Collection[str]:
         """The shards of a piece; none of one that is not what was written, which is told."""
         for _ in range(2):  # a stream that broke on its way is no damage
             try:
@@ -140,6 +140,14 @@ class Part(Generic[Result]):
     def put(self, key: str, results: Sequence[Result]) -> None:
         """The results of a shard that is finished."""
         self.kept.put(key, lambda: [self.kind.dump_json(result).decode() for result in results])
+
+
+Parts = Callable[..., Part[Any] | None]
+"""Of a stage, by what they make and what they are given: `Kept.part`, or none."""
+
+
+def none_kept(kind: Any, *given: object) -> None:
+    """The part of a stage that keeps nothing."""
 
 
 def _cut(shards: Iterable[tuple[str, list[str]]]) -> Iterator[dict[str, list[str]]]:

@@ -71,7 +71,7 @@ def spread(
     shards = evenly_cut(items, shard_size)
     multiplying = {"core": 1, "process": environment.threads_each, "machine": 0}[each]
     keys = [kept.key(shard, multiplying) if kept else "" for shard in shards]
-    taken = kept.kept.take_up(keys) if kept else frozenset()
+    taken = kept.kept.take_up(keys) if kept else frozenset[str]()
     missing = {at: shard for at, shard in enumerate(shards) if keys[at] not in taken}
     doing(drawing(len(items) * draws, (len(items) - sum(map(len, missing.values()))) * draws))
     ahead: dict[int, list[Result]] = {}
