@@ -49,7 +49,7 @@ def main(policy: str) -> None:
             solutions = list(
                 spread(
                     draw.function, problems, environment, shard_size=draw.shard_size, each=draw.each, draws=count,
-                    kept=kept(Solution, draw.given),
+                    kept=kept(Solution, decoding, count, examples),
                 )
             )  # fmt: skip
             grade = partial(

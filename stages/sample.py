@@ -36,7 +36,7 @@ def main(policy: str) -> None:
         )  # fmt: skip
         solutions = spread(
             draw.function, problems, environment, shard_size=draw.shard_size, each=draw.each,
-            draws=section.num_samples, kept=kept(Solution, draw.given),
+            draws=section.num_samples, kept=kept(Solution),
         )  # fmt: skip
         totals: Counter[str] = Counter()
         # Written as they come: no more than a few shards are ever held.

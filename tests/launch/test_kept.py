@@ -26,7 +26,7 @@ from proofline.config import Environment
 from proofline.config.schema import Prompts, Verification
 from proofline.data.synthetic import generate_problems
 from proofline.launch import keeping, spread
-from proofline.launch.kept import LEAST_SECONDS, Kept
+from proofline.launch.kept import LEAST_SECONDS, MOST_WAITING, Kept
 from proofline.records import Decoding, Problem, Solution
 from proofline.records import Verification as Score
 from proofline.storage.records import write_records
@@ -232,7 +232,7 @@ def test_a_stage_of_seconds_keeps_nothing_and_a_longer_one_as_often_as_it_costs_
     kept = Kept(Slow(Folder(tmp_path), "sample", "0" * 16), {}, Told(), clock=lambda: now[0])
     for shard in range(400):
         now[0] += 1.0
-        kept.put(str(shard), lambda: ["1"])
+        kept.put(1, lambda shard=shard: (str(shard), ["1"]))
         kept.interrupted() if shard == 20 else None
     first, second = (kept.pieces.read(number) for number in (1, 2))
     assert first.shards.keys() == {str(shard) for shard in range(int(FIRST_SECONDS))}
@@ -240,6 +240,20 @@ def test_a_stage_of_seconds_keeps_nothing_and_a_longer_one_as_often_as_it_costs_
     assert kept.pieces.numbers() == [2, 1]
     kept.interrupted()
     assert len(kept.pieces.read(3).shards) == 400 - 260
+
+
+def test_no_more_than_a_bounded_number_of_results_waits(tmp_path: Path) -> None:
+    """In the first minute the oldest are let go, later they make a piece before its time."""
+    now = [0.0]
+    kept = Kept(Pieces(Folder(tmp_path), "grade", "0" * 16), {}, Told(), clock=lambda: now[0])
+    for shard in range(8):
+        kept.put(MOST_WAITING // 3, lambda shard=shard: (str(shard), ["1"]))
+    now[0] = FIRST_SECONDS
+    kept.put(1, lambda: ("first", ["1"]))
+    for shard in range(8, 12):
+        kept.put(MOST_WAITING // 3, lambda shard=shard: (str(shard), ["1"]))
+    pieces = [set(kept.pieces.read(number).shards) for number in (1, 2)]
+    assert pieces == [{"5", "6", "7", "first"}, {"8", "9", "10", "11"}]
 
 
 def test_none_are_kept_where_none_are_wanted(tmp_path: Path) -> None:

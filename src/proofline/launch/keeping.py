@@ -83,6 +83,7 @@ def _decided_by(sections: Mapping[str, object], inputs: Sequence[str], environme
     return {
         "recipe": dict(leaves(sections)),
         "inputs": {path: _hash(Path(path)) for path in inputs},
+        "sampling": [environment.sampling_url, environment.sampling_model, environment.sampling_server],
         "sampling_rows": environment.sampling_rows,
         "grader_deadline_seconds": environment.grader_deadline_seconds,
         "arithmetic": arithmetic(environment),

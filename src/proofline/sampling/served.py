@@ -9,7 +9,7 @@ The chat template is applied by the server, from the tokenizer of the folder tha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -57,8 +57,6 @@ class Drawing(NamedTuple):
     function: Callable[[Sequence[Problem]], list[Solution]]
     shard_size: int
     each: Literal["core", "process", "machine"]
-    given: Mapping[str, object]
-    """What decides the solutions, beside the weights and the problems."""
 
 
 def drawing_by(environment: Environment, folder: Path, policy: str, *, num_samples: int, **settings: Any) -> Drawing:
@@ -68,10 +66,10 @@ def drawing_by(environment: Environment, folder: Path, policy: str, *, num_sampl
         served = find_served(environment, environment.sampling_url, folder, policy)
         sample = partial(sample_served, served, policy, environment=environment, **settings)
         at_once = ROUNDS_OF_REQUESTS * environment.endpoint_requests
-        return Drawing(sample, max(1, at_once // num_samples), "machine", {**settings, "server": served.server})
+        return Drawing(sample, max(1, at_once // num_samples), "machine")
     rows = environment.sampling_rows
     own = partial(sample_solutions, folder, policy, rows=rows, **settings)
-    return Drawing(own, shard_size(num_samples, rows), decoded_by(folder), settings)
+    return Drawing(own, shard_size(num_samples, rows), decoded_by(folder))
 
 
 def find_served(environment: Environment, url: str, folder: Path, policy: str) -> Served:
