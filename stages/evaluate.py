@@ -52,15 +52,12 @@ def main(policy: str) -> None:
             )  # fmt: skip
             return spread(
                 by.function, problems, environment, shard_size=by.shard_size, each=by.each, draws=count,
-                kept=kept and kept.part(Solution, by.given),
+                kept=kept(Solution, decoding, count, examples),
             )  # fmt: skip
 
         def solve(name: str, drawn: Iterable[Solution]) -> tuple[Rows[Solution], Rows[Grade]]:
             solutions = write_rows(folder / f"{name}.jsonl", drawn, Solution)
-            grades = spread(
-                grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine",
-                kept=kept and kept.part(Grade),
-            )  # fmt: skip
+            grades = spread(grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine", kept=kept(Grade))
             return solutions, write_rows(folder / f"{name.removesuffix('s')}_grades.jsonl", grades, Grade)
 
         train = Rows("data/problems/train.jsonl", Problem)

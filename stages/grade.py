@@ -38,9 +38,7 @@ def main() -> None:
             deadline_seconds=environment.grader_deadline_seconds,
         )  # fmt: skip
         solutions = Rows(SAMPLES[policy], Solution)
-        graded = spread(
-            grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine", kept=kept and kept.part(Grade)
-        )  # fmt: skip
+        graded = spread(grade, solutions, environment, shard_size=SHARD_SOLUTIONS, each="machine", kept=kept(Grade))
         grades = write_rows(f"data/grades/{policy}.jsonl", graded, Grade)
         summary = summarise(grades, problems)
         write_json(f"data/grades/{policy}.json", {**summary, "disagreements": disagreements(grades, problems)})

@@ -15,7 +15,7 @@ from proofline.evaluation.judges import judge_metrics
 from proofline.evaluation.metrics import scalars
 from proofline.judging.sides import Sides, pair_up
 from proofline.launch import keeping, spread
-from proofline.launch.kept import Kept
+from proofline.launch.kept import Parts
 from proofline.records import Grade, Judgement, Problem, Solution, Verdict
 from proofline.records import Verification as Verified
 from proofline.storage.artifacts import write_json
@@ -83,7 +83,7 @@ def score(
     section: Verification,
     seed: int,
     environment: Environment,
-    kept: Kept | None,
+    kept: Parts,
 ) -> list[Judgement]:
     """By the trained verifier."""
     from proofline.judging.genrm import judge_by_genrm
@@ -96,7 +96,7 @@ def score(
         return list(
             spread(
                 by.function, candidates, environment, shard_size=by.shard_size, each=by.each,
-                draws=section.num_chains, kept=kept and kept.part(Verified, by.given),
+                draws=section.num_chains, kept=kept(Verified),
             )
         )  # fmt: skip
 

@@ -12,7 +12,7 @@ import _checkout  # noqa: F401 - before the package
 from proofline.config import Environment, Params, load_environment, load_params
 from proofline.data.subset import subset
 from proofline.launch import keeping, spread
-from proofline.launch.kept import Kept
+from proofline.launch.kept import Parts
 from proofline.records import Decoding, Problem, Solution
 from proofline.storage.records import read_records, write_records
 from proofline.tracking import track
@@ -43,7 +43,7 @@ def main(policy: str) -> None:
 
 
 def drawn(
-    problems: Sequence[Problem], policy: str, params: Params, environment: Environment, kept: Kept | None
+    problems: Sequence[Problem], policy: str, params: Params, environment: Environment, kept: Parts
 ) -> Iterator[Solution]:
     """The policy's solutions; of no problems none, and neither its weights nor a server are asked for."""
     if not problems:
@@ -58,7 +58,7 @@ def drawn(
     )  # fmt: skip
     yield from spread(
         by.function, problems, environment, shard_size=by.shard_size, each=by.each, draws=section.num_samples,
-        kept=kept and kept.part(Solution, by.given),
+        kept=kept(Solution),
     )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def main() -> None:
         by = scoring_by(environment, Path("models/genrm").absolute(), params.prompts, section, params.seed)
         scores = spread(
             by.function, candidates, environment, shard_size=by.shard_size, each=by.each, draws=section.num_chains,
-            kept=kept and kept.part(Verification, by.given),
+            kept=kept(Verification),
         )  # fmt: skip
         verifications = write_rows("reports/verify/verifications.jsonl", scores, Verification)
         appearances = ((solution.id, appearance(problem, solution)) for problem, solution, _ in candidates)

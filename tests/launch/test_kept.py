@@ -26,7 +26,7 @@ from proofline.config import Environment
 from proofline.config.schema import Prompts, Verification
 from proofline.data.synthetic import generate_problems
 from proofline.launch import keeping, spread
-from proofline.launch.kept import LEAST_SECONDS, Kept
+from proofline.launch.kept import LEAST_SECONDS, MOST_WAITING, Kept
 from proofline.records import Decoding, Problem, Solution
 from proofline.records import Verification as Score
 from proofline.storage.records import write_records
@@ -77,7 +77,7 @@ def draw(root: Path, numbers: Sequence[int] = NUMBERS, run: Told | None = None, 
     environment = settings(root / "checkpoints", **others)
     function = partial(solutions, root / "computed")
     with keeping("sample", {"seed": 0}, [], environment, run or Told(), "sft") as kept:
-        part = kept and kept.part(Solution)
+        part = kept(Solution)
         rows = spread(function, numbers, environment, shard_size=2, each="machine", kept=part)
         write_records(root / "out.jsonl", rows)
     return root / "out.jsonl"
@@ -134,8 +134,7 @@ def stop(root: Path, at: int) -> None:
 
     environment = settings(root / "checkpoints")
     with keeping("sample", {"seed": 0}, [], environment, Told(), "sft") as kept:
-        assert kept
-        list(spread(deadly, NUMBERS, environment, shard_size=2, each="machine", kept=kept.part(Solution)))
+        list(spread(deadly, NUMBERS, environment, shard_size=2, each="machine", kept=kept(Solution)))
 
 
 @pytest.fixture
@@ -196,8 +195,7 @@ def test_another_recipe_neither_takes_it_up_nor_removes_it(tmp_path: Path) -> No
     def stage(seed: int, fails: bool = False) -> None:
         environment = settings(tmp_path / "checkpoints")
         with keeping("sample", {"seed": seed}, [str(tmp_path / "problems")], environment, Told()) as kept:
-            assert kept
-            function, part = partial(solutions, tmp_path / "computed"), kept.part(Solution)
+            function, part = partial(solutions, tmp_path / "computed"), kept(Solution)
             list(spread(function, [1, 2], environment, shard_size=1, each="machine", kept=part))
             if fails:
                 raise KeyboardInterrupt
@@ -234,7 +232,7 @@ def test_a_stage_of_seconds_keeps_nothing_and_a_longer_one_as_often_as_it_costs_
     kept = Kept(Slow(Folder(tmp_path), "sample", "0" * 16), {}, Told(), clock=lambda: now[0])
     for shard in range(400):
         now[0] += 1.0
-        kept.put(str(shard), lambda: ["1"])
+        kept.put(1, lambda shard=shard: (str(shard), ["1"]))
         kept.interrupted() if shard == 20 else None
     first, second = (kept.pieces.read(number) for number in (1, 2))
     assert first.shards.keys() == {str(shard) for shard in range(int(FIRST_SECONDS))}
@@ -244,10 +242,24 @@ def test_a_stage_of_seconds_keeps_nothing_and_a_longer_one_as_often_as_it_costs_
     assert len(kept.pieces.read(3).shards) == 400 - 260
 
 
+def test_no_more_than_a_bounded_number_of_results_waits(tmp_path: Path) -> None:
+    """In the first minute the oldest are let go, later they make a piece before its time."""
+    now = [0.0]
+    kept = Kept(Pieces(Folder(tmp_path), "grade", "0" * 16), {}, Told(), clock=lambda: now[0])
+    for shard in range(8):
+        kept.put(MOST_WAITING // 3, lambda shard=shard: (str(shard), ["1"]))
+    now[0] = FIRST_SECONDS
+    kept.put(1, lambda: ("first", ["1"]))
+    for shard in range(8, 12):
+        kept.put(MOST_WAITING // 3, lambda shard=shard: (str(shard), ["1"]))
+    pieces = [set(kept.pieces.read(number).shards) for number in (1, 2)]
+    assert pieces == [{"5", "6", "7", "first"}, {"8", "9", "10", "11"}]
+
+
 def test_none_are_kept_where_none_are_wanted(tmp_path: Path) -> None:
     environment = settings(tmp_path).model_copy(update={"checkpoints": "none"})
     with keeping("sample", {}, [], environment, Told()) as kept:
-        assert kept is None
+        assert kept(Solution) is None
 
 
 def without_room(root: Path) -> None:
@@ -255,8 +267,7 @@ def without_room(root: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
     environment = settings(root)
     with keeping("sample", {"prompts": "…" * 20_000}, [], environment, Told()) as kept:
-        assert kept
-        function, part = partial(solutions, Path(os.devnull)), kept.part(Solution)
+        function, part = partial(solutions, Path(os.devnull)), kept(Solution)
         assert len(list(spread(function, NUMBERS, environment, shard_size=2, each="machine", kept=part))) == 80
 
 
@@ -278,11 +289,8 @@ def late(gate: Path, trace: Path, shard: Sequence[int]) -> list[Solution]:
 def draw_late(root: Path, gate: Path) -> None:
     environment = settings(root / "checkpoints", processes=2)
     with keeping("sample", {"seed": 0}, [], environment, Told(), "sft") as kept:
-        assert kept
         function = partial(late, gate, root / "computed")
-        write_records(
-            root / "out.jsonl", spread(function, NUMBERS, environment, shard_size=2, kept=kept.part(Solution))
-        )
+        write_records(root / "out.jsonl", spread(function, NUMBERS, environment, shard_size=2, kept=kept(Solution)))
 
 
 @pytest.mark.slow
@@ -327,11 +335,10 @@ def draw_and_verify(root: Path, policy: Path, problems: list[Problem], die: int 
         return results
 
     with keeping("evaluate", {}, [str(policy)], environment, Told()) as kept:
-        assert kept
-        part = kept.part(Solution, WARM, PROMPTS)
+        part = kept(Solution, WARM, PROMPTS)
         drawn = list(spread(partial(mortal, sample), problems, environment, shard_size=8, kept=part))
         asked = [(PROBLEM, solution, "wrong") for solution in drawn]
-        scores = spread(partial(mortal, score), asked, environment, shard_size=16, kept=kept.part(Score, section))
+        scores = spread(partial(mortal, score), asked, environment, shard_size=16, kept=kept(Score, section))
         write_records(root / "scores.jsonl", scores)
         write_records(root / "out.jsonl", drawn)
 

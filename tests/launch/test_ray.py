@@ -159,8 +159,7 @@ def test_shards_of_an_ended_stage_are_not_computed_again(settings: Any, tmp_path
 
     def stage(last: int) -> list[int]:
         with keeping("grade", {}, [], environment, NullRun()) as kept:
-            assert kept
-            function, part = partial(launched.squares_noted, trace), kept.part(int)
+            function, part = partial(launched.squares_noted, trace), kept(int)
             return list(spread(function, [*range(12), last], environment, shard_size=1, each="machine", kept=part))
 
     with pytest.raises(ValueError, match="found -1"):

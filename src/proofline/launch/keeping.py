@@ -18,7 +18,7 @@ from proofline.checkpoints.store import LOCK
 from proofline.config import Environment
 from proofline.config.environment import repository_root
 from proofline.launch.instructions import arithmetic
-from proofline.launch.kept import Kept
+from proofline.launch.kept import Kept, Parts, none_kept
 from proofline.records import stable_id
 from proofline.storage.folders import files_hash
 from proofline.storage.lock import HeldError, held
@@ -39,14 +39,15 @@ def keeping(
     environment: Environment,
     run: Run,
     policy: str | None = None,
-) -> Iterator[Kept | None]:
-    """Inside the block a stage's finished shards are kept, until it ends without an error. None: it keeps none.
+) -> Iterator[Parts]:
+    """Inside the block a stage's finished shards are kept, until it ends without an error.
 
+    Gives the parts of the stage by what they make, for `spread`: `part(Solution, …)`; None where none are kept.
     `sections`, `policy`: as of `track`; `inputs`: the files and policy folders that decide its results. Raises
     PlaceError where the place of checkpoints does not answer.
     """
     if environment.checkpoints == "none":
-        yield None
+        yield none_kept
         return
     decided_by = _decided_by(sections, inputs, environment)
     name, identity = f"{stage}_{policy}" if policy else stage, stable_id(*decided_by.values())
@@ -55,11 +56,11 @@ def keeping(
     place: Place = Bucket(f"{bucket}/{name}/{identity}") if bucket else Folder(folder)
     with ExitStack() as stack:
         if not _ours(folder, stack):
-            yield None
+            yield none_kept
             return
         kept = Kept(Pieces(place, name, identity), decided_by, run, environment.save_steps)
         try:
-            yield kept
+            yield kept.part
         except BaseException:
             kept.interrupted()
             raise
@@ -82,6 +83,7 @@ def _decided_by(sections: Mapping[str, object], inputs: Sequence[str], environme
     return {
         "recipe": dict(leaves(sections)),
         "inputs": {path: _hash(Path(path)) for path in inputs},
+        "sampling": [environment.sampling_url, environment.sampling_model, environment.sampling_server],
         "sampling_rows": environment.sampling_rows,
         "grader_deadline_seconds": environment.grader_deadline_seconds,
         "arithmetic": arithmetic(environment),

@@ -14,7 +14,8 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -31,7 +32,12 @@ LEAST_SECONDS = 10.0
 PIECE_BYTES = 8 << 20
 """About the size at which a piece is cut and another one begun."""
 
+MOST_WAITING = 16_384
+"""Results that wait for a piece, if no shard alone has more: memory must not grow with what a stage has to do."""
+
 Result = TypeVar("Result")
+Spelled = Callable[[], tuple[str, list[str]]]
+"""A shard's name, and its results as JSON."""
 
 
 @dataclass
@@ -46,8 +52,8 @@ class Kept:
     clock: Callable[[], float] = time.monotonic
     _found: dict[str, int] = field(default_factory=dict)
     """The piece of each shard that an interrupted stage has finished."""
-    _waiting: dict[str, Callable[[], list[str]]] = field(default_factory=dict)
-    """Shards that are finished and in no piece yet."""
+    _waiting: deque[tuple[int, Spelled]] = field(default_factory=deque)
+    """Shards that are finished and in no piece yet, and how many results each has."""
     _number: int = 0
     """Of the last piece."""
     _read: Piece | None = None
@@ -63,13 +69,18 @@ class Kept:
             else:
                 self.pieces.remove(number)
 
+    @property
+    def goes_on(self) -> bool:
+        """Has an interrupted stage finished any shard?"""
+        return bool(self._found)
+
     def part(self, kind: Any, *given: object) -> Part[Any]:
         """The shards of one function, which makes results of this kind of what it is given beside the items."""
         return Part(self, TypeAdapter(kind), to_json([str(kind), *given]))
 
-    def take_up(self, keys: Sequence[str]) -> frozenset[str]:
+    def take_up(self, keys: Sequence[str]) -> dict[int, str]:
         """Which of these shards an interrupted stage has finished; the run is told, and who watches it."""
-        found = frozenset(keys) & self._found.keys()
+        found = {at: key for at, key in enumerate(keys) if key in self._found}
         if found:
             many = f"{len(found):,} of {len(keys):,} shards"
             print(f"checkpoints: {many} were finished by an interrupted run", file=sys.stderr, flush=True)
@@ -84,17 +95,23 @@ class Kept:
             self._read = self.pieces.read(number)
         return self._read.shards[key]
 
-    def put(self, key: str, lines: Callable[[], list[str]]) -> None:
-        """A shard is finished."""
-        self._waiting[key] = lines
-        if len(self._waiting) >= self.every if self.every else self.clock() >= self._due_at:
+    def put(self, num_results: int, spelled: Spelled) -> None:
+        """A shard is finished. Its name and results are spelled when a piece is written, which may be never."""
+        self._waiting.append((num_results, spelled))
+        crowded = sum(number for number, _ in self._waiting) > MOST_WAITING
+        if self.every:
+            if len(self._waiting) >= self.every:
+                self.write()
+        elif self.clock() >= self._due_at or (crowded and self._number):
             self.write()
+        elif crowded and len(self._waiting) > 1:
+            self._waiting.popleft()  # so many in less than a minute are cheap
 
     def write(self) -> None:
         """Keep what is finished and not kept yet. A place that does not take it costs a line on stderr, no more."""
         began = self.clock()
         try:
-            for piece in _cut((key, lines()) for key, lines in self._waiting.items()):
+            for piece in _cut(spelled() for _, spelled in self._waiting):
                 self._number += 1
                 self.pieces.write(self._number, self.decided_by, piece)
         except (CheckpointError, PlaceError, OSError) as error:
@@ -109,7 +126,7 @@ class Kept:
         if self._waiting and (self.every or self._number or self.clock() >= self._due_at):
             self.write()
 
-    def _believed(self, number: int) -> Iterable[str]:
+    def _believed(self, number: int) -> Collection[str]:
         """The shards of a piece; none of one that is not what was written, which is told."""
         for _ in range(2):  # a stream that broke on its way is no damage
             try:
@@ -131,15 +148,34 @@ class Part(Generic[Result]):
 
     def key(self, shard: Sequence[object], threads: int) -> str:
         """The hash of what a shard is computed from."""
-        return hashlib.sha256(b"\n".join([self.given, str(threads).encode(), *map(to_json, shard)])).hexdigest()
+        digest = hashlib.sha256(self.given + f" {threads}".encode())
+        for item in shard:
+            digest.update(b"\n" + to_json(item))
+        return digest.hexdigest()
+
+    def taken(self, shards: Sequence[Sequence[object]], threads: int) -> dict[int, str]:
+        """Which shards an interrupted stage has finished, and their names."""
+        return self.kept.take_up([self.key(shard, threads) for shard in shards]) if self.kept.goes_on else {}
 
     def take(self, key: str) -> list[Result]:
         """The results of a shard that was taken up."""
         return [self.kind.validate_json(line) for line in self.kept.lines(key)]
 
-    def put(self, key: str, results: Sequence[Result]) -> None:
+    def put(self, shard: Sequence[object], threads: int, results: Sequence[Result]) -> None:
         """The results of a shard that is finished."""
-        self.kept.put(key, lambda: [self.kind.dump_json(result).decode() for result in results])
+
+        def spelled() -> tuple[str, list[str]]:
+            return self.key(shard, threads), [self.kind.dump_json(result).decode() for result in results]
+
+        self.kept.put(len(results), spelled)
+
+
+Parts = Callable[..., Part[Any] | None]
+"""Of a stage, by what they make and what they are given: `Kept.part`, or none."""
+
+
+def none_kept(kind: Any, *given: object) -> None:
+    """The part of a stage that keeps nothing."""
 
 
 def _cut(shards: Iterable[tuple[str, list[str]]]) -> Iterator[dict[str, list[str]]]:

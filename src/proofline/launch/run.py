@@ -70,21 +70,20 @@ def spread(
     settle(environment)
     shards = evenly_cut(items, shard_size)
     multiplying = {"core": 1, "process": environment.threads_each, "machine": 0}[each]
-    keys = [kept.key(shard, multiplying) if kept else "" for shard in shards]
-    taken = kept.kept.take_up(keys) if kept else frozenset()
-    missing = {at: shard for at, shard in enumerate(shards) if keys[at] not in taken}
+    taken = kept.taken(shards, multiplying) if kept else {}
+    missing = {at: shard for at, shard in enumerate(shards) if at not in taken}
     doing(drawing(len(items) * draws, (len(items) - sum(map(len, missing.values()))) * draws))
     ahead: dict[int, list[Result]] = {}
     with closing(_computed(function, missing, environment, each)) as finished:
-        for at, key in enumerate(keys):
-            if kept and key in taken:
-                yield from kept.take(key)
+        for at in range(len(shards)):
+            if kept and at in taken:
+                yield from kept.take(taken[at])
                 continue
             while at not in ahead:
                 now, results = next(finished)
                 ahead[now] = results
                 if kept:
-                    kept.put(keys[now], results)
+                    kept.put(shards[now], multiplying, results)
             yield from ahead.pop(at)
 
 

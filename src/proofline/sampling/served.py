@@ -9,7 +9,7 @@ The chat template is applied by the server, from the tokenizer of the folder tha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
@@ -60,8 +60,6 @@ class Drawing(NamedTuple, Generic[Item, Row]):
     function: Callable[[Sequence[Item]], list[Row]]
     shard_size: int
     each: Literal["core", "process", "machine"]
-    given: Mapping[str, object]
-    """What decides the solutions, beside the weights and the problems."""
 
 
 def drawing_by(
@@ -72,11 +70,10 @@ def drawing_by(
     if environment.sampling_url:
         served = find_served(environment, environment.sampling_url, folder, policy)
         sample = partial(sample_served, served, policy, environment=environment, **settings)
-        size = served_shard_size(environment, num_samples)
-        return Drawing(sample, size, "machine", {**settings, "server": served.server})
+        return Drawing(sample, served_shard_size(environment, num_samples), "machine")
     rows = environment.sampling_rows
     own = partial(sample_solutions, folder, policy, rows=rows, **settings)
-    return Drawing(own, shard_size(num_samples, rows), decoded_by(folder), settings)
+    return Drawing(own, shard_size(num_samples, rows), decoded_by(folder))
 
 
 def served_shard_size(environment: Environment, samples_per_item: int) -> int:

@@ -47,11 +47,10 @@ def scoring_by(
     if environment.sampling_url:
         served = find_served(environment, environment.sampling_url, genrm_dir, POLICY)
         score = partial(verify_served, served, environment=environment, **settings)
-        size = served_shard_size(environment, section.num_chains)
-        return Drawing(score, size, "machine", {**settings, "server": served.server})
+        return Drawing(score, served_shard_size(environment, section.num_chains), "machine")
     rows = environment.sampling_rows
     own = partial(verify, genrm_dir, rows=rows, **settings)
-    return Drawing(own, shard_size(section.num_chains, rows), decoded_by(genrm_dir), settings)
+    return Drawing(own, shard_size(section.num_chains, rows), decoded_by(genrm_dir))
 
 
 def verify_served(
