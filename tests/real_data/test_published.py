@@ -18,7 +18,7 @@ from proofline.data.graded import Candidate
 from proofline.data.leaks import leak, leaked_numbers
 from proofline.data.listed import listed
 from proofline.data.prepare import Prepared, prepare
-from proofline.data.published import gsm8k_problem, math_problem, text_field
+from proofline.data.published import math_problem, text_field
 from proofline.data.sources import load_problems
 from proofline.data.subset import subset
 from proofline.data.traces import program, published
@@ -187,18 +187,19 @@ def test_a_shared_drawing_is_no_leak(data_root: str, prepared: Prepared) -> None
     assert rows["algebra/505"].strip() in kept
 
 
-def test_published_critiques_that_know_the_reference_are_dropped_by_class(data_root: str) -> None:
+def test_published_critiques_that_know_the_reference_are_dropped_by_class(
+    data_root: str, gsm8k: dict[str, Problem], read: Published
+) -> None:
     """8,047 of 9,415 speak of the Expected Answer; what is kept holds no word and no number of the reference's."""
-    train = {row.id: row for row in map(partial(gsm8k_problem, split="train"), read_table(data_root, "gsm8k_train"))}
     rows = list(read_table(data_root, FILE))
     assert sum("expected answer" in text_field(row, "critique").lower() for row in rows) == 8047
-    solutions, critiques, counts = read_published(rows, train.values())
+    solutions, critiques, counts = read
     assert 950 < counts["critiques"] == len(critiques) < 1100
     assert counts["critique_leak_expected"] > 6000
     assert counts["critique_leak_reference_number"] > 200
     texts = {row.id: row.text for row in solutions}
     for row in critiques:
-        problem, chain = train[row.problem_id], row.chain.removesuffix(" Yes").removesuffix(" No")
+        problem, chain = gsm8k[row.problem_id], row.chain.removesuffix(" Yes").removesuffix(" No")
         assert not re.search(
             r"(?i)expected|reference|ground truth|gold answer|correct answer", chain.split("\nVerif")[0]
         )
