@@ -46,13 +46,19 @@ def processes_are_forked() -> None:
 
     elastic_launch = api.elastic_launch
 
-    def forking(config: Any, entry: Callable[..., Any]) -> Any:
+    def forking(config: Any, entry: Callable[..., Any]) -> Callable[..., Any]:
         config.start_method = "fork"
-        return elastic_launch(config, entry)
+        return lambda *given: elastic_launch(config, _enter)(pickle.dumps((entry, given)))
 
     api.elastic_launch = forking
     # Ended with the tests, it may have none by multiprocessing's rule; its own end with it.
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
+
+
+def _enter(sent: bytes) -> Any:
+    """What a process of its own is given has been pickled."""
+    entry, given = pickle.loads(sent)
+    return entry(*given)
 
 
 def _begin(function: Callable[..., Any], *given: Any) -> Any:

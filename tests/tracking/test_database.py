@@ -17,7 +17,7 @@ from proofline.tracking import track
 from proofline.tracking.mlflow_run import open_experiment
 from proofline.tracking.reach import TrackingError
 
-pytestmark = pytest.mark.slow(minutes=2)
+pytestmark = pytest.mark.slow
 
 
 def open_store(folder: Path, uri: str, said: Path) -> BaseProcess:

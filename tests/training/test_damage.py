@@ -27,7 +27,7 @@ REPOSITORY = Path(__file__).parents[2]
 FOUR_ROWS = Execution(threads=1, micro_batch=4)
 TRAININGS = ("sft", "dpo", "genrm")
 
-pytestmark = pytest.mark.slow(minutes=2)
+pytestmark = pytest.mark.slow
 
 
 def keeping(checkpoints: Path) -> Execution:

@@ -21,7 +21,7 @@ from proofline.storage.weights import weights_hash
 from proofline.tracking import NullRun
 from proofline.training.execution import Execution
 
-pytestmark = pytest.mark.slow(minutes=4)
+pytestmark = pytest.mark.slow(minutes=2)
 
 TRAININGS = ("sft", "dpo", "genrm", "solutions", "adapters")
 Trained = Callable[..., Path]

@@ -14,7 +14,7 @@ from shared import empty_database
 sys.path.append(str(Path(__file__).parents[1] / "tracking"))
 from live_repository import clean_environment, stored_runs
 
-pytestmark = pytest.mark.slow(minutes=2)
+pytestmark = pytest.mark.slow
 
 
 class Trained:
