@@ -91,7 +91,9 @@ def show_own_problems(params: Params, environment: Environment) -> None:
     for name in sources:
         brought = load_own(name, params.prepare.own[name], partial(located, environment.data_root))
         counts = Counter(problem.split for problem in brought.problems)
-        without = sum(text is None for text in brought.demonstrations.values())
+        # Of test problems nobody asks for one.
+        taught = [problem.id for problem in brought.problems if problem.split == "train"]
+        without = sum(brought.demonstrations.get(problem_id, "") is None for problem_id in taught)
         print(f"  {name}: {', '.join(f'{counts[split]} {split}' for split in SPLITS)}; {without} have no demonstration")
 
 
@@ -99,7 +101,9 @@ def show_model(params: Params) -> None:
     """What the study reads of a model of the user's own. Raises ModelError, IdentityError, ReadError."""
     if params.base.source == "folder":
         from proofline.base.folder import check_folder
+        from proofline.launch.work import quieten
 
+        quieten()
         drawn = (params.sampling, params.evaluation, params.verification)
         lengths = [getattr(params, name).max_length for name in TRAINED] + [each.max_new_tokens for each in drawn]
         print("\n  ".join([f"model: {params.base.folder}", *check_folder(params.base, max(lengths))]))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from checkout import EMBEDDED, copy_profiles
 
+from proofline.check import show_own_problems
 from proofline.cli import main
+from proofline.config import Environment
+from proofline.config.load import parse_params, read_yaml
+from proofline.storage.remote import sha256
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +56,27 @@ def test_check_refuses_answers_in_more_than_one_form(
     Path("../params.yaml").write_text(recipe)
     assert main(["check"]) == 1
     assert says in capsys.readouterr().err
+
+
+def test_check_counts_the_training_problems_that_are_not_demonstrated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a test problem nobody asks for a demonstration."""
+    rows = [("train", "7 + 5", 12), ("train", "7 + 5", 13), ("test", "6 * 7", 42)]
+    lines = [
+        json.dumps({"question": f"What is {at} and {sum_}?", "sum": sum_, "answer": answer, "split": split}) + "\n"
+        for at, (split, sum_, answer) in enumerate(rows)
+    ]
+    (tmp_path / "shop.jsonl").write_text("".join(lines))
+    shop = {
+        "files": [{"path": "shop.jsonl", "sha256": sha256(str(tmp_path / "shop.jsonl")), "split": None}], "fields": {},
+        "answers": "number", "demonstration": "{sum} = {answer}\n#### {answer}", "test_fraction": 0.0,
+        "train": None, "test": None,
+    }  # fmt: skip
+    values: Any = read_yaml(EMBEDDED)
+    values["prepare"] |= {"sources": ["shop"], "own": {"shop": shop}}
+    show_own_problems(parse_params(values), Environment(data_root=str(tmp_path)))
+    assert capsys.readouterr().out == "  shop: 2 train, 0 dev, 1 test; 1 have no demonstration\n"
 
 
 def test_check_refuses_a_model_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,12 +91,16 @@ def take_place(threads: int) -> None:
     collect_seldom()
     import torch
 
-    # transformers imports torchao, which warns of kernels that do not load and that nobody here asks for.
-    for name in ("torchao", "torch.utils._pytree"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    quieten()
     torch.set_num_threads(threads)
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def quieten() -> None:
+    """transformers imports torchao, which warns of kernels that do not load and that nobody here asks for."""
+    for name in ("torchao", "torch.utils._pytree"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def die_with_parent() -> None:
