@@ -10,8 +10,8 @@ from pathlib import Path
 
 import _checkout  # noqa: F401 - before the package
 
-from proofline.config import Environment, Params, load_environment, load_params
-from proofline.config.schema import EVALUATED
+from proofline.config import Environment, load_environment, load_params
+from proofline.config.schema import EVALUATED, Evaluation, Prompts
 from proofline.data.examples import NO_EXAMPLES, Examples, draw_examples
 from proofline.data.subset import subset
 from proofline.evaluation.metrics import evaluate_policy, scalars
@@ -43,7 +43,7 @@ def main(policy: str) -> None:
         train = Rows("data/problems/train.jsonl", Problem)
         demonstrations = Rows("data/demonstrations.jsonl", Demonstration)
         examples = [draw_examples(demonstrations, train, problems, shots, params.seed) for shots in section.shots[1:]]
-        draw = partial(drawn, policy, problems, params, environment, kept)
+        draw = partial(drawn, policy, problems, section, params.prompts, params.seed, environment, kept)
         solve = partial(solved, folder, by_id, environment, kept)
         greedy = solve("greedy", draw(GREEDY, 1))
         samples = solve("samples", draw((section.temperature, section.top_p), section.num_samples))
@@ -59,7 +59,9 @@ def main(policy: str) -> None:
 def drawn(
     policy: str,
     problems: Sequence[Problem],
-    params: Params,
+    section: Evaluation,
+    prompts: Prompts,
+    seed: int,
     environment: Environment,
     kept: Parts,
     chance: tuple[float, float],
@@ -70,10 +72,10 @@ def drawn(
     from proofline.sampling.served import drawing_by
 
     temperature, top_p = chance
-    decoding = Decoding(temperature=temperature, top_p=top_p, max_new_tokens=params.evaluation.max_new_tokens)
+    decoding = Decoding(temperature=temperature, top_p=top_p, max_new_tokens=section.max_new_tokens)
     by = drawing_by(
         environment, Path("models", policy).absolute(), policy,
-        prompts=params.prompts, decoding=decoding, num_samples=count, run_seed=params.seed, examples=examples,
+        prompts=prompts, decoding=decoding, num_samples=count, run_seed=seed, examples=examples,
     )  # fmt: skip
     return spread(
         by.function, problems, environment, shard_size=by.shard_size, each=by.each, draws=count,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import _checkout  # noqa: F401 - before the package
 
-from proofline.config import Environment, Params, load_environment, load_params
+from proofline.config import Environment, load_environment, load_params
+from proofline.config.schema import Prompts, Sampling
 from proofline.data.subset import subset
 from proofline.launch import keeping, spread
 from proofline.launch.kept import Parts
@@ -29,7 +30,7 @@ def main(policy: str) -> None:
     ):
         limit = section.base_problems if policy == "base" else section.problems
         problems = subset(read_records(inputs[1], Problem), limit)
-        solutions = drawn(problems, policy, params, environment, kept)
+        solutions = drawn(problems, policy, section, params.prompts, params.seed, environment, kept)
         totals: Counter[str] = Counter()
         # Written as they come: no more than a few shards are ever held.
         write_records(f"data/samples/{policy}.jsonl", counted(solutions, totals))
@@ -43,18 +44,23 @@ def main(policy: str) -> None:
 
 
 def drawn(
-    problems: Sequence[Problem], policy: str, params: Params, environment: Environment, kept: Parts
+    problems: Sequence[Problem],
+    policy: str,
+    section: Sampling,
+    prompts: Prompts,
+    seed: int,
+    environment: Environment,
+    kept: Parts,
 ) -> Iterator[Solution]:
     """The policy's solutions; of no problems none, and neither its weights nor a server are asked for."""
     if not problems:
         return
     from proofline.sampling.served import drawing_by
 
-    section = params.sampling
     decoding = Decoding(temperature=section.temperature, top_p=section.top_p, max_new_tokens=section.max_new_tokens)
     by = drawing_by(
         environment, Path("models", policy).absolute(), policy,
-        prompts=params.prompts, decoding=decoding, num_samples=section.num_samples, run_seed=params.seed,
+        prompts=prompts, decoding=decoding, num_samples=section.num_samples, run_seed=seed,
     )  # fmt: skip
     yield from spread(
         by.function, problems, environment, shard_size=by.shard_size, each=by.each, draws=section.num_samples,
