@@ -199,6 +199,14 @@ def threads_here(shard: Sequence[int]) -> list[tuple[int, int, int]]:
     return [(item, torch.get_num_threads(), os.getpid()) for item in shard]
 
 
+def double_and_sign_off(folder: Path, shard: Sequence[int]) -> list[tuple[int, int, int]]:
+    """`double`, in a process that says so when it ends by itself."""
+    from multiprocessing.util import Finalize
+
+    Finalize(None, (folder / str(os.getpid())).touch, exitpriority=0)
+    return double(shard)
+
+
 def dying_once(trace: Path, shard: Sequence[int]) -> list[int]:
     if 5 in shard and not trace.exists():
         trace.touch()
@@ -230,6 +238,11 @@ def test_two_processes_give_what_one_gives() -> None:
     apart = list(spread(double, items, settings(2), shard_size=2))
     assert without_process(iter(apart)) == without_process(spread(double, items, settings(), shard_size=2))
     assert os.getpid() not in {pid for _, _, pid in apart}
+
+
+def test_processes_end_by_themselves_when_all_is_done(tmp_path: Path) -> None:
+    apart = list(spread(partial(double_and_sign_off, tmp_path), list(range(8)), settings(2), shard_size=2))
+    assert {pid for _, _, pid in apart} == {int(path.name) for path in tmp_path.iterdir()}
 
 
 def test_what_takes_a_whole_machine_stays_in_this_process() -> None:

@@ -85,6 +85,7 @@ def spread(
                 if kept:
                     kept.put(shards[now], multiplying, results)
             yield from ahead.pop(at)
+        next(finished, None)  # it ends by itself: closed before, it takes its processes for unwanted and kills them
 
 
 def _computed(
