@@ -12,13 +12,16 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from checkout import PATIENCE_SECONDS
 from graded_rows import PROBLEM
 
+from proofline.checkpoints.bucket import Bucket
 from proofline.checkpoints.cadence import FIRST_SECONDS
 from proofline.checkpoints.folder import Folder
 from proofline.checkpoints.pieces import Pieces
@@ -254,6 +257,28 @@ def test_no_more_than_a_bounded_number_of_results_waits(tmp_path: Path) -> None:
         kept.put(MOST_WAITING // 3, lambda shard=shard: (str(shard), ["1"]))
     pieces = [set(kept.pieces.read(number).shards) for number in (1, 2)]
     assert pieces == [{"5", "6", "7", "first"}, {"8", "9", "10", "11"}]
+
+
+def test_in_a_bucket_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: bytes) -> None:
+    """The folder of this machine has its lock, and no piece."""
+    gcs = pytest.importorskip("gcs", reason="the bucket for tests")
+    monkeypatch.chdir(tmp_path)
+    with gcs.serve(gcs.Store("shelf")) as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        environment = settings(Path("none")).model_copy(update={"checkpoints": "gs://shelf/kept"})
+        for ends in (True, False):
+            with pytest.raises(KeyboardInterrupt) if ends else nullcontext():  # noqa: SIM117 - in this order
+                with keeping("sample", {}, [], environment, Told()) as kept:
+                    function, part = partial(solutions, tmp_path / "computed"), kept(Solution)
+                    rows = spread(function, NUMBERS, environment, shard_size=2, each="machine", kept=part)
+                    if ends:
+                        list(islice(rows, 9))
+                        raise KeyboardInterrupt
+                    write_records("out.jsonl", rows)
+            assert not list(tmp_path.rglob("piece-*"))
+            assert len(Bucket("gs://shelf/kept").names()) == (3 if ends else 0)
+    assert Path("out.jsonl").read_bytes() == undisturbed
+    assert len(computed(tmp_path)) == 20
 
 
 def test_none_are_kept_where_none_are_wanted(tmp_path: Path) -> None:
