@@ -1,6 +1,6 @@
 """Peak memory of grading, pair and trace building and evaluation at 1x, 4x, 16x and 64x the problems, before and after.
 
-    python benchmarks/memory.py [--before REVISION] [--problems 128] [--self-check]
+    python benchmarks/memory.py [--before REVISION] [--problems 64] [--self-check]
 
 The stages' own scripts run, of this working tree and of an earlier revision, each at each size in a process of its own,
 so its peak is its own. Their inputs are invented: sums, solved rightly and wrongly in one step, which costs little.
@@ -131,7 +131,7 @@ def shown(measured: list[dict[str, Any]], sizes: Sequence[int]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--before", default="1154513", help="the earlier revision")
-    parser.add_argument("--problems", type=int, default=128, help="at 1x")
+    parser.add_argument("--problems", type=int, default=64, help="at 1x")
     parser.add_argument("--self-check", action="store_true", help="a few problems; no measurement")
     options = parser.parse_args()
     problems, factors = (32, FACTORS[:2]) if options.self_check else (options.problems, FACTORS)
