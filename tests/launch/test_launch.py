@@ -1,7 +1,6 @@
 """One function in several processes of this machine: what arrives, what is refused, and what happens when one dies.
 
-Real processes, forked where no start of theirs is tested. Their functions stand here at module level, since each
-process imports them from this file.
+Real processes. Their functions stand here at module level, since each process imports them from this file.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-import forked_launch
 import psutil
 import pytest
 from checkout import PATIENCE_SECONDS
@@ -136,7 +134,7 @@ def refuse(folder: Path, run: Run) -> None:
 
 def test_bad_input_arrives_as_itself_and_is_not_tried_again(tmp_path: Path) -> None:
     with pytest.raises(BadRowError, match=r"^row 7 is bad; mend it$"):
-        forked_launch.launch(partial(refuse, tmp_path), NullRun(), settings(2, restarts=2))
+        launch(partial(refuse, tmp_path), NullRun(), settings(2, restarts=2))
     assert len(begun(tmp_path, 0)) == len(begun(tmp_path, 1)) == 1
 
 
@@ -155,7 +153,7 @@ def fall_once(folder: Path, run: Run) -> tuple[str, int]:
 
 
 def test_a_killed_process_starts_the_whole_group_again(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert forked_launch.launch(partial(fall_once, tmp_path), NullRun(), settings(2, restarts=2)) == ("0", 2)
+    assert launch(partial(fall_once, tmp_path), NullRun(), settings(2, restarts=2)) == ("0", 2)
     assert capfd.readouterr().err == "launch: process 1 ended with signal 9; starting again\n"
     assert len(begun(tmp_path, 0)) == len(begun(tmp_path, 1)) == 2
     assert all(gone(pid) for rank in (0, 1) for pid in begun(tmp_path, rank))
@@ -176,7 +174,7 @@ def test_processes_that_die_too_often_end_it(tmp_path: Path, capfd: pytest.Captu
         r"^The 2 processes of this stage died 2 times, last: process 1 ended with signal 9\. .* PROOFLINE_RESTARTS=1 "
     )
     with pytest.raises(LaunchError, match=message):
-        forked_launch.launch(partial(fall, tmp_path), NullRun(), settings(2, restarts=1))
+        launch(partial(fall, tmp_path), NullRun(), settings(2, restarts=1))
     assert len(begun(tmp_path, 1)) == 2
     *traceback, last = capfd.readouterr().err.splitlines()
     assert last == "launch: process 1 ended with exit status 1; starting again"
