@@ -21,12 +21,22 @@ GEMMA = (
     "{{ m['content'] | trim }}<end_of_turn>\n{% endfor %}"
     "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
+INST = (
+    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' %}[INST] {{ m['content'] }} [/INST]"
+    "{% elif m['role'] == 'assistant' %}{{ m['content'] + eos_token }}"
+    "{% else %}{{ raise_exception('Only user and assistant roles are supported!') }}{% endif %}{% endfor %}"
+)
+CHATML = (
+    "{% if messages[0]['role'] != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}"
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 
 
-def spaced(template: str = INSTRUCT, **special: str) -> Any:
-    """SentencePiece's manner, as of Llama and Mistral: a text begins with a space of the tokenizer's own; the padding
-    token is the end token."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+def spaced(template: str = INSTRUCT, *, every_piece: bool = False, **special: str) -> Any:
+    """SentencePiece's manner, as of Llama and Mistral: a text begins with a space of the tokenizer's own, or so does
+    `every_piece` between two markers; the padding token is the end token."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
@@ -43,6 +53,9 @@ def spaced(template: str = INSTRUCT, **special: str) -> Any:
         show_progress=False,
     )
     tokenizer.train_from_iterator((line for text in TEXTS for line in text.splitlines()), trainer)
+    if every_piece:
+        tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+        tokenizer.pre_tokenizer = None
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, chat_template=template, unk_token="<unk>", clean_up_tokenization_spaces=False,
         **{"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>", **special},
@@ -54,26 +67,40 @@ def gemma() -> Any:
     return spaced(GEMMA, eos_token="<eos>", pad_token="<pad>")
 
 
-def bytewise() -> Any:
+def mistral() -> Any:
+    """A system message is an error; the assistant begins in the middle of a line, and each piece with a space."""
+    return spaced(INST, every_piece=True)
+
+
+def chatml() -> Any:
+    """As of SmolLM2: digits one by one, a system message of the template's own; a turn's end ends texts and pads."""
+    return bytewise(CHATML, vocab_size=500, eos_token="<|im_end|>", pad_token="<|im_end|>")
+
+
+def bytewise(template: str = INSTRUCT.replace("{{ bos_token }}", ""), vocab_size: int = 258, **special: str) -> Any:
     """GPT's manner, and so few merges that ` Yes` is not one token; no padding token."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=258, special_tokens=["</s>"], initial_alphabet=alphabet, show_progress=False
+    special = {"eos_token": "</s>", **special}
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size, special_tokens=["<|im_start|>", *sorted(set(special.values()))],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False,
+    )  # fmt: skip
     tokenizer.train_from_iterator(TEXTS, trainer)
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, chat_template=INSTRUCT.replace("{{ bos_token }}", ""), eos_token="</s>",
-        clean_up_tokenization_spaces=False,
-    )  # fmt: skip
+        tokenizer_object=tokenizer, chat_template=template, clean_up_tokenization_spaces=False, **special
+    )
 
 
-KINDS = {"spaced": spaced, "gemma": gemma, "bytewise": bytewise}
+KINDS = {"spaced": spaced, "gemma": gemma, "mistral": mistral, "chatml": chatml, "bytewise": bytewise}
+ENDS = {"gemma": "<end_of_turn>", "chatml": "<|im_end|>"}
+"""Of a turn, where it is not `</s>`."""
 
 
 def small_config(kind: str = "LlamaConfig", **changes: Any) -> Any:

@@ -126,7 +126,7 @@ def test_every_problem_is_named_with_value_range_and_nearest_key(values: dict[st
         ("genrm", {"lora": LORA | {"rank": 0}}, "genrm.lora.rank: found 0; allowed: a whole number >= 1"),
         ("genrm", {"lora": LORA | {"target": []}}, "genrm.lora.target: found []; allowed: a list, each item text"),
         ("sft", {"lora": True}, "sft.lora: found True; allowed: a section or null"),
-        ("sft", {"lora": LORA | {"r": 4}}, "sft.lora.r: unknown key (found 4); did you mean sft.lora.rank?"),
+        ("sft", {"lora": LORA | {"ranks": 4}}, "sft.lora.ranks: unknown key (found 4); did you mean sft.lora.rank?"),
         ("sft", {"lroa": LORA}, "sft.lroa: unknown key (found {"),
         ("sampling.temperature", 0.0, "sampling: temperature 0 draws the same solution"),
         ("verification.temperature", 0.0, "verification: temperature 0 draws the same chain"),
