@@ -33,6 +33,11 @@ def copy(tmp_path: Path) -> Iterator[Path]:
     graph["stages"]["evaluate"]["foreach"] = ["sft"]
     kept = ("prepare", "base", "train_sft", "evaluate")
     graph["stages"] = {name: stage for name, stage in graph["stages"].items() if name in kept}
+    graph["stages"]["references"] = {
+        "cmd": "cp data/references.jsonl data/demonstrations.jsonl",
+        "deps": ["data/references.jsonl"],
+        "outs": ["data/demonstrations.jsonl"],
+    }
     yaml.dump(graph, folder / "dvc.yaml")
     recipe = yaml.load(folder / "params.yaml")
     recipe["prepare"]["demonstrations"], recipe["sft"]["precision"] = 32, "fp32"
