@@ -34,7 +34,11 @@ def make_short(folder: Path) -> Path:
         "evaluate": {
             "cmd": "python stages/brief.py", "deps": ["stages/brief.py", "models/sft"],
             "outs": ["reports/evaluate/sft/metrics.json"], "metrics": ["reports/headline.json"],
-        }
+        },
+        "references": {
+            "cmd": "cp data/references.jsonl data/demonstrations.jsonl", "deps": ["data/references.jsonl"],
+            "outs": ["data/demonstrations.jsonl"],
+        },
     }  # fmt: skip
     yaml.dump(graph, folder / "dvc.yaml")
     (folder / "stages/brief.py").write_text(BRIEF)

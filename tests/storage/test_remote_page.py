@@ -67,7 +67,7 @@ def test_what_another_has_run_is_not_run_again(pushed: Machine, second: Machine)
     pushed.type(edit + "dvc repro\ndvc push --run-cache\n" + back)
     said = second.type(edit + block("dvc pull --run-cache"))
     assert "Stage 'prepare' is cached - skipping run" in said
-    assert len((second.folder / "data/demonstrations.jsonl").read_text().splitlines()) == 90
+    assert len((second.folder / "data/references.jsonl").read_text().splitlines()) == 90
     second.type(back)
 
 
