@@ -78,6 +78,18 @@ def test_an_upload_that_arrives_otherwise_is_not_committed(kind: str, store: Sto
     assert store.last_whole() == 1
 
 
+def test_a_manifest_that_arrives_otherwise_is_taken_back(store: Store, server: object) -> None:
+    """Before the one before it goes."""
+    save(a_writer(store), 1)
+    server.faults.append(gcs.Fault("corrupt", "POST /upload/.*ifGenerationMatch=0"))
+    with pytest.raises(PlaceError, match=r"manifest.json arrived with .* were sent"):
+        save(a_writer(store, keep=Keep(last=1)), 2)
+    assert store.committed() == [1]
+    assert store.last_whole() == 1
+    save(a_writer(store), 2)
+    assert store.last_whole() == 2
+
+
 def test_a_stream_that_breaks_once_is_no_damage_and_bytes_that_changed_are(store: Store, server: object) -> None:
     for step in (1, 2):
         save(a_writer(store), step)
