@@ -124,8 +124,8 @@ def _write(path: Path, chunks: Chunks) -> Found:
         file.flush()
         os.fsync(file.fileno())
     _flush(path.parent)
-    with open(path, "rb") as file:
-        found = checksum(iter(lambda: file.read(CHUNK_BYTES), b""))
+    with open(path, "rb") as written:
+        found = checksum(iter(lambda: written.read(CHUNK_BYTES), b""))
     if found != sent:
         raise CheckpointError(
             f"{path} has {found.num_bytes:,} bytes with CRC-32C {found.crc32c}; {sent.num_bytes:,} with "
