@@ -118,6 +118,13 @@ def test_a_training_goes_on_from_a_bucket(server: object, tiny_policy: Path, tmp
     assert not Bucket("gs://shelf/kept").names()
 
 
+def test_an_answer_that_is_too_short_is_read_on_from(store: Store, server: object) -> None:
+    save(a_writer(store), 1)
+    server.faults.append(gcs.Fault("cut", "GET .*optimizer.*alt=media"))
+    assert stored(store, 1) == content(1)
+    assert not server.faults[0].times
+
+
 def test_a_bucket_that_is_not_there_is_said(server: object) -> None:
     with pytest.raises(PlaceError, match="there is no bucket gs://shelv"):
         Store(Bucket("gs://shelv/kept"), STAGE, IDENTITY).last_whole()

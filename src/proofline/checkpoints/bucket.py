@@ -80,9 +80,15 @@ class Bucket:
             return int(self._files.info(self.path(name))["size"])
 
     def read(self, name: str) -> Iterator[bytes]:
-        with self._asking(name), self._files.open(self.path(name), "rb", block_size=BLOCK_BYTES) as file:
-            while chunk := file.read(BLOCK_BYTES):
-                yield chunk
+        # Not through an open file: that waits without end for the rest of an answer that is too short.
+        size, at = self.size(name), 0
+        while at < size:
+            with self._asking(name):
+                chunk = self._files.cat_file(self.path(name), start=at, end=min(at + BLOCK_BYTES, size))
+            if not chunk:
+                raise PlaceError(f"{self.describe(name)} ends after {at:,} of {size:,} bytes; try again")
+            yield chunk
+            at += len(chunk)
 
     def names(self) -> dict[str, int]:
         root = self.url.partition("://")[2] + "/"
