@@ -78,6 +78,18 @@ def test_an_upload_that_arrives_otherwise_is_not_committed(kind: str, store: Sto
     assert store.last_whole() == 1
 
 
+def test_a_manifest_that_arrives_otherwise_is_taken_back(store: Store, server: object) -> None:
+    """Before the one before it goes."""
+    save(a_writer(store), 1)
+    server.faults.append(gcs.Fault("corrupt", "POST /upload/.*ifGenerationMatch=0"))
+    with pytest.raises(PlaceError, match=r"manifest.json arrived with .* were sent"):
+        save(a_writer(store, keep=Keep(last=1)), 2)
+    assert store.committed() == [1]
+    assert store.last_whole() == 1
+    save(a_writer(store), 2)
+    assert store.last_whole() == 2
+
+
 def test_a_stream_that_breaks_once_is_no_damage_and_bytes_that_changed_are(store: Store, server: object) -> None:
     for step in (1, 2):
         save(a_writer(store), step)
@@ -104,6 +116,13 @@ def test_a_training_goes_on_from_a_bucket(server: object, tiny_policy: Path, tmp
     training("sft", tiny_policy)(0, tmp_path / "undisturbed", Recorded(), execution=four_rows)
     assert weights_hash(tmp_path / "sft") == weights_hash(tmp_path / "undisturbed")
     assert not Bucket("gs://shelf/kept").names()
+
+
+def test_an_answer_that_is_too_short_is_read_on_from(store: Store, server: object) -> None:
+    save(a_writer(store), 1)
+    server.faults.append(gcs.Fault("cut", "GET .*optimizer.*alt=media"))
+    assert stored(store, 1) == content(1)
+    assert not server.faults[0].times
 
 
 def test_a_bucket_that_is_not_there_is_said(server: object) -> None:

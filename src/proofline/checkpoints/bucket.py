@@ -59,12 +59,7 @@ class Bucket:
 
         with self._asking(name), self._files.open(self.path(name), "wb", block_size=BLOCK_BYTES) as file:
             sent = checksum(counted())
-        found = self._stated(name)
-        if found != sent:
-            raise PlaceError(
-                f"{self.describe(name)} arrived with {found.num_bytes:,} bytes and CRC-32C {found.crc32c}; "
-                f"{sent.num_bytes:,} with {sent.crc32c} were sent. It is not used"
-            )
+        self._refuse_other(name, sent)
         return sent
 
     def create(self, name: str, content: bytes) -> None:
@@ -74,15 +69,26 @@ class Bucket:
             except FileExistsError:
                 if b"".join(self.read(name)) != content:
                     raise TakenError(f"{self.describe(name)} is there already") from None
+        try:
+            self._refuse_other(name, checksum([content]))
+        except PlaceError:
+            self.remove([name])  # it is this writer's, or the store would have said that it is taken
+            raise
 
     def size(self, name: str) -> int:
         with self._asking(name):
             return int(self._files.info(self.path(name))["size"])
 
     def read(self, name: str) -> Iterator[bytes]:
-        with self._asking(name), self._files.open(self.path(name), "rb", block_size=BLOCK_BYTES) as file:
-            while chunk := file.read(BLOCK_BYTES):
-                yield chunk
+        # Not through an open file: that waits without end for the rest of an answer that is too short.
+        size, at = self.size(name), 0
+        while at < size:
+            with self._asking(name):
+                chunk = self._files.cat_file(self.path(name), start=at, end=min(at + BLOCK_BYTES, size))
+            if not chunk:
+                raise PlaceError(f"{self.describe(name)} ends after {at:,} of {size:,} bytes; try again")
+            yield chunk
+            at += len(chunk)
 
     def names(self) -> dict[str, int]:
         root = self.url.partition("://")[2] + "/"
@@ -107,6 +113,15 @@ class Bucket:
         for name in names:
             with self._asking(name), suppress(FileNotFoundError):
                 self._files.rm_file(f"{self.url}/{name}")
+
+    def _refuse_other(self, name: str, sent: Found) -> None:
+        """Raises PlaceError where the store has another object than was sent."""
+        found = self._stated(name)
+        if found != sent:
+            raise PlaceError(
+                f"{self.describe(name)} arrived with {found.num_bytes:,} bytes and CRC-32C {found.crc32c}; "
+                f"{sent.num_bytes:,} with {sent.crc32c} were sent. It is not used"
+            )
 
     def _stated(self, name: str) -> Found:
         """What the store says that it has."""

@@ -52,14 +52,7 @@ class Folder:
     def put(self, name: str, chunks: Chunks) -> Found:
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        sent = _write(path, chunks)
-        found = checksum(self.read(name))
-        if found != sent:
-            raise CheckpointError(
-                f"{path} has {found.num_bytes:,} bytes with CRC-32C {found.crc32c}; {sent.num_bytes:,} with "
-                f"{sent.crc32c} were written. The disk, or what mounts it, loses data: keep checkpoints elsewhere"
-            )
-        return sent
+        return _write(path, chunks)
 
     def create(self, name: str, content: bytes) -> None:
         path = self.path(name)
@@ -117,7 +110,8 @@ class Folder:
 
 
 def _write(path: Path, chunks: Chunks) -> Found:
-    """Write a new file, to the disk and not only to the kernel; what is handed over is counted as it goes."""
+    """Write a new file, to the disk and not only to the kernel, and read it back; what is handed over is counted as it
+    goes. Raises CheckpointError where something else lies there."""
 
     def counted() -> Iterator[bytes | memoryview]:
         for chunk in chunks:
@@ -130,6 +124,13 @@ def _write(path: Path, chunks: Chunks) -> Found:
         file.flush()
         os.fsync(file.fileno())
     _flush(path.parent)
+    with open(path, "rb") as written:
+        found = checksum(iter(lambda: written.read(CHUNK_BYTES), b""))
+    if found != sent:
+        raise CheckpointError(
+            f"{path} has {found.num_bytes:,} bytes with CRC-32C {found.crc32c}; {sent.num_bytes:,} with "
+            f"{sent.crc32c} were written. The disk, or what mounts it, loses data: keep checkpoints elsewhere"
+        )
     return sent
 
 
