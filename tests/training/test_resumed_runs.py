@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,9 @@ class Trained:
         done = subprocess.run(
             [sys.executable, "stage.py", kill_at, str(save_steps)], cwd=self.folder, env=environment, timeout=600
         )
+        deadline = time.monotonic() + 600
+        while list(self.folder.glob(".tracking/*.jsonl")) and time.monotonic() < deadline:
+            time.sleep(0.1)  # the recorder of a killed stage outlives it
         return done.returncode
 
     def runs(self) -> list[Any]:
