@@ -89,7 +89,10 @@ def undisturbed(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_sigterm_keeps_a_step_and_dvc_goes_on_in_the_same_run(
     launcher: str, tiny_policy: Path, tmp_path: Path, undisturbed: tuple[str, list[tuple[int, float]]]
 ) -> None:
-    """As a supervisor does it, to every process of the stage, and a second time; a worker of Ray gets none."""
+    """As a supervisor does it, to every process of the stage, and a second time; a worker of Ray gets none.
+
+    What goes on is one process, which starts faster.
+    """
     tests = str(Path(__file__).parents[1] / "training")
     (tmp_path / "stage.py").write_text(STAGE.format(tests=tests, here=str(tmp_path), policy=str(tiny_policy)))
     (tmp_path / "dvc.yaml").write_text(GRAPH)
@@ -121,6 +124,7 @@ def test_sigterm_keeps_a_step_and_dvc_goes_on_in_the_same_run(
     (interrupted,) = stored_runs(f"sqlite:///{tmp_path}/mlflow.db")
     assert interrupted.info.status == "FAILED"
 
+    environment |= {"PROOFLINE_LAUNCHER": "local", "PROOFLINE_PROCESSES": "1"}
     subprocess.run(["dvc", "repro"], cwd=tmp_path, env=environment, check=True, timeout=PATIENCE_SECONDS)
     weights, losses = undisturbed
     assert weights_hash(tmp_path / "sft") == weights
@@ -128,4 +132,5 @@ def test_sigterm_keeps_a_step_and_dvc_goes_on_in_the_same_run(
     assert (run.info.run_id, run.info.status) == (interrupted.info.run_id, "FINISHED")
     assert run.data.tags["proofline.resumed_from"] == str(kept)
     assert run.data.tags["proofline.interrupted"] == "Terminated: SIGTERM"
+    assert (run.data.params["execution.launcher"], run.data.tags["resumed.execution.launcher"]) == (launcher, "local")
     assert curve(tmp_path) == losses

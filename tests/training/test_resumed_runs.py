@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ class Trained:
         environment = clean_environment(PROOFLINE_TRACKING_URI=self.uri, **variables)
         done = forked.begin(stage, self.policy, kill_at, save_steps, folder=self.folder, variables=environment)()
         print(done.stderr, file=sys.stderr)
+        deadline = time.monotonic() + 600
+        while list(self.folder.glob(".tracking/*.jsonl")) and time.monotonic() < deadline:
+            time.sleep(0.1)  # the recorder of a killed stage outlives it
         return done.returncode
 
     def runs(self) -> list[Any]:
