@@ -16,6 +16,8 @@ Graph = dict[str, frozenset[str]]
 
 LANES = {"data": "#dceaf7", "model": "#fde3c8", "result": "#ddf0da"}
 """What a stage makes, from left to right, and its colour."""
+LANE = 3.0
+"""Its width in the picture."""
 
 
 class GraphError(ValueError):
@@ -78,6 +80,8 @@ def layout(graph: Graph) -> dict[str, tuple[float, float]]:
     for column, lane in enumerate(LANES):
         for row in range(max(depth.values()) + 1):
             beside = [name for name in graph if depth[name] == row and kind(name) == lane]
+            if column == 0:  # outermost what is needed only later: its arrow goes round on the left
+                beside.sort(key=lambda name: -max((depth[other] for other in graph if name in graph[other]), default=0))
             for position, name in enumerate(beside):
                 place[name] = (column + 0.7 * (position - (len(beside) - 1) / 2), float(-row))
     return place
@@ -97,8 +101,9 @@ def save_picture(graph: Graph, output: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    place = {name: (3.0 * column, 0.62 * row) for name, (column, row) in layout(graph).items()}
-    figure, axes = pyplot.subplots(figsize=(8.5, 0.62 * max(depths(graph).values()) + 0.8))
+    place = {name: (LANE * column, 0.62 * row) for name, (column, row) in layout(graph).items()}
+    left, right = min(x for x, _ in place.values()) - 1.3, 8.2
+    figure, axes = pyplot.subplots(figsize=(0.9 * (right - left), 0.62 * max(depths(graph).values()) + 0.8))
     boxes = {
         name: axes.text(
             x, y, name.replace("@", " · "), ha="center", va="center", fontsize=10,
@@ -117,7 +122,7 @@ def save_picture(graph: Graph, output: Path) -> None:
                 "patchA": None if corners else boxes[source].get_bbox_patch(), "patchB": boxes[name].get_bbox_patch(),
             },
         )  # fmt: skip
-    axes.set_xlim(-1.3, 8.2)
+    axes.set_xlim(left, right)
     axes.set_ylim(min(y for _, y in place.values()) - 0.4, 0.4)
     axes.axis("off")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -128,9 +133,10 @@ def save_picture(graph: Graph, output: Path) -> None:
 
 
 def _way_around(start: tuple[float, float], end: tuple[float, float]) -> list[tuple[float, float]]:
-    """The corners of an arrow that would run down its own column through other stages: out, down, and back in."""
+    """The corners of an arrow that would run down its own lane through other stages: out, down, and back in."""
     (x, y), (to_x, to_y) = start, end
-    if to_x != x or y - to_y < 0.7:
+    in_lane = to_x == x or max(x, to_x) < LANE / 2
+    if not in_lane or y - to_y < 0.7:
         return []
     outside = x + 2.05 if x > 0 else x - 1.15
     return [(outside, y), (outside, to_y)]
