@@ -26,6 +26,9 @@ from proofline.evaluation.study import PolicyResults, compose
 from proofline.evaluation.study_metrics import all_metrics, headline, protocol_metrics
 from proofline.records import Grade, Problem, Readings, Solution, Verification
 from proofline.registry.describe import describe_versions
+from proofline.seeds.measures import weights
+from proofline.seeds.table import Seeds
+from proofline.seeds.table import section as section_of_seeds
 from proofline.storage.artifacts import write_json, write_text
 from proofline.storage.records import iter_records
 from proofline.storage.rows import Rows
@@ -33,6 +36,7 @@ from proofline.tracking import track
 
 REPORTS = Path("reports")
 EVALUATIONS = REPORTS / "evaluate"
+SEEDS = Path("docs/seeds.json")
 DATASETS = ("data/demonstrations.jsonl", "data/pairs.jsonl", "data/traces.jsonl", "data/right_solutions.jsonl")
 LEDGERS = {
     "Curation": "data/curation.json", "Demonstrations": "data/demonstrations.json",
@@ -67,9 +71,10 @@ def main() -> None:
             },
         )
         metrics = all_metrics(study)
-        markdown = results_markdown(study, published_for(params.base))
-        write_text(REPORTS / "results.md", markdown)
         write_json(REPORTS / "metrics.json", {**metrics, "protocols": protocol_metrics(study)})
+        other_seeds = section_of_seeds(Seeds.of_json(read_json(SEEDS)), weights(REPORTS), seed)
+        markdown = f"{results_markdown(study, published_for(params.base))}\n{other_seeds}"
+        write_text(REPORTS / "results.md", markdown)
         write_json(REPORTS / "headline.json", headline(study))
         for policy, text in cards(study, provenance).items():
             write_text(REPORTS / "cards" / f"{policy}.md", text)

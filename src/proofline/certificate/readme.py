@@ -1,5 +1,5 @@
 """The README's results: `reports/results.md` between two markers, its pictures under `docs/images/`; and what is shown
-of committed documents, the certificate and the seeds.
+of a committed document, the certificate.
 
 In: a repository with `reports/`. Out: its README and pictures, rewritten. What is done to the report can be undone
 (`as_results`), so a README alone tells whether it is that of the report whose hash `dvc.lock` holds (`check`).
@@ -8,15 +8,12 @@ Nobody types a number into the README.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from proofline.certificate.document import parse_statement
 from proofline.certificate.show import as_markdown
-from proofline.seeds.table import Seeds
-from proofline.seeds.table import as_markdown as seeds_markdown
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 PICTURE = re.compile(r"\]\(plots/([\w-]+\.png)\)")
@@ -25,10 +22,9 @@ IMAGE = re.compile(rf"\]\({IMAGES}/([\w-]+\.png)\)")
 TITLE = "# Results\n\n"
 """What a report begins with, and the README leaves out."""
 
-CERTIFICATE, SEEDS = "docs/certificate.json", "docs/seeds.json"
+CERTIFICATE = "docs/certificate.json"
 SHOWN: dict[str, tuple[str, Callable[[bytes], str]]] = {
     CERTIFICATE: ("certificate", lambda content: as_markdown(parse_statement(content, CERTIFICATE))),
-    SEEDS: ("seeds", lambda content: seeds_markdown(Seeds.of_json(json.loads(content)))),
 }
 """Committed documents: the name of their markers, and how they are shown."""
 

@@ -40,7 +40,7 @@ def show_seeds(options: argparse.Namespace) -> None:
     from proofline.config.environment import repository_root
     from proofline.config.processor import cpu_model
     from proofline.registry.evidence import reports_of
-    from proofline.seeds.measures import measures
+    from proofline.seeds.measures import measures, weights
     from proofline.seeds.run import SeedsError, finished_seeds
     from proofline.seeds.table import as_markdown, gather
     from proofline.storage.artifacts import write_json
@@ -51,13 +51,14 @@ def show_seeds(options: argparse.Namespace) -> None:
     commits = finished_seeds(root)
     if len(commits) < 2:
         raise SeedsError(f"{len(commits)} experiments seed-N of this commit; `proofline seeds run 5` makes five")
-    found = {}
+    found, made = {}, []
     for seed, commit in commits.items():
         with reports_of(root, commit) as reports:
             found[seed] = measures(reports)
+            made.append(weights(reports))
     confidence = load_params(root / "params.yaml").evaluation.confidence
     commit = git_facts(root)["mlflow.source.git.commit"]
-    seeds = gather(found, commit, cpu_model(), confidence)
+    seeds = gather(found, made, commit, cpu_model(), confidence)
     text = as_markdown(seeds)
     print(text)
     if options.output:

@@ -65,6 +65,12 @@ def measures(reports: Path) -> dict[Measure, Measured]:
     return found
 
 
+def weights(reports: Path) -> dict[str, str]:
+    """The hashes of the weights that were evaluated, by policy."""
+    metrics = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
+    return {policy: str(values["weights"]) for policy, values in metrics["policies"].items()}
+
+
 def samples_variance(grades: Path) -> float:
     """Variance of a policy's sampled accuracy over draws of samples for the same problems; NaN with one sample each."""
     right: dict[str, list[bool]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""The seeds as `docs/seeds.json` and as a Markdown table; and the sentences that they allow.
+"""The seeds as `docs/seeds.json` and as a Markdown table; the sentences that they allow; and the report's section.
 
 In: `Seeds`. Shares are fractions in the file and percent in the table, AUROCs the same in both.
 """
@@ -25,6 +25,8 @@ class Seeds:
     processor: str
     confidence: float
     seeds: tuple[int, ...]
+    weights: tuple[dict[str, str], ...]
+    """The hashes of the weights that each seed's run made, by policy."""
     rows: dict[str, OverSeeds]
     """By title; a measure that one of the seeds leaves undefined is left out."""
 
@@ -35,14 +37,37 @@ class Seeds:
     def of_json(cls, value: Mapping[str, Any]) -> Seeds:
         """Back from `as_json`, where undefined is null."""
         rows = {title: _row(row) for title, row in value["rows"].items()}
-        return cls(value["commit"], value["processor"], value["confidence"], tuple(value["seeds"]), rows)
+        seeds, weights = (tuple(value[name]) for name in ("seeds", "weights"))
+        return cls(value["commit"], value["processor"], value["confidence"], seeds, weights, rows)
 
 
-def gather(found: Mapping[int, Mapping[Measure, Measured]], commit: str, processor: str, confidence: float) -> Seeds:
+def gather(
+    found: Mapping[int, Mapping[Measure, Measured]],
+    weights: Sequence[dict[str, str]],
+    commit: str,
+    processor: str,
+    confidence: float,
+) -> Seeds:
     """Put together what each seed's report says."""
     every = [measure for measure in next(iter(found.values())) if all(measure in run for run in found.values())]
     rows = {one.title: over_seeds([run[one] for run in found.values()], one.null, confidence) for one in every}
-    return Seeds(commit, processor, confidence, tuple(found), rows)
+    return Seeds(commit, processor, confidence, tuple(found), tuple(weights), rows)
+
+
+def section(seeds: Seeds, weights: Mapping[str, str], seed: int) -> str:
+    """What the report of a run with these weights says of other seeds: nothing of other recipes and machines."""
+    title = "## Does it hold under other seeds?"
+    if (seed, weights) not in zip(seeds.seeds, seeds.weights, strict=True):
+        return (
+            f"{title}\n\nNot known: docs/seeds.json has no run of these weights. `proofline seeds run 5 --output "
+            "docs/seeds.json` makes it, and `dvc repro report` puts it here.\n"
+        )
+    about = (
+        f"{len(seeds.seeds)} runs from commit {seeds.commit[:7]} on {seeds.processor}, this one's weights among them "
+        f'(seed {seed}). Each has other problems, demonstrations, order, samples and test set. "Shown": runs whose own '
+        "interval excludes no effect."
+    )
+    return f"{title}\n\n{about}\n\n{as_markdown(seeds)}\n"
 
 
 def as_markdown(seeds: Seeds) -> str:
