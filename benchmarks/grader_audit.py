@@ -28,7 +28,7 @@ from proofline.data.critiques import FILE, read_published
 from proofline.data.published import BENCHMARKS
 from proofline.evaluation.statistics import wilson
 from proofline.grading import grade_all
-from proofline.records import Decoding, Grade, Problem, Solution
+from proofline.records import Decoding, Grade, Problem, Solution, stable_id
 from proofline.storage.tables import read_table
 
 REPOSITORY = Path(__file__).parents[1]
@@ -80,9 +80,13 @@ def candidates(data: str, problems: Sequence[Problem]) -> Iterable[Case]:
     train = [problem for problem in problems if problem.source == "gsm8k" and problem.split == "train"]
     by_id = {problem.id: problem for problem in train}
     misread = {row["solution"] for row in json.loads(LABEL_ERRORS.read_text())}
-    for (_, fields), solution in zip(rows, read_published(rows, train).solutions, strict=True):
+    labels = {
+        stable_id("published", Problem.make_id("gsm8k", str(fields["question"]).strip()), fields["solution_id"]): fields
+        for _, fields in rows
+    }
+    for solution in read_published(rows, train).solutions:
         kind = kind_of(by_id[solution.problem_id].answer)
-        label = fields["is_correct"] is True
+        label = labels[solution.id]["is_correct"] is True
         yield Case("candidates, as labelled", kind, "label", label, solution)
         yield Case("candidates, labels put right", kind, "label", label != (solution.id in misread), solution)
 

@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,7 @@ from small_checkpoints import (
     stored,
 )
 
+from proofline.checkpoints.folder import Folder
 from proofline.checkpoints.manifest import seal
 from proofline.checkpoints.place import CheckpointError, PlaceError, TakenError
 from proofline.checkpoints.store import Keep, step_folder
@@ -204,6 +205,18 @@ def test_what_a_running_writer_has_there_is_no_leftover(copy: Path) -> None:
         "bbbbbbbb-00000"
     ]
     assert store.last_whole() == 2
+
+
+def test_who_waits_for_a_file_may_have_taken_it_away_before_it_is_compared(tmp_path: Path) -> None:
+    """The first process removes the receipts of the others as soon as it has read them."""
+    receipt = tmp_path / "step/1/receipt.json"
+
+    def chunks() -> Iterator[bytes]:
+        yield b"all of it"
+        receipt.unlink()
+        receipt.parent.rmdir()
+
+    assert Folder(tmp_path).put("step/1/receipt.json", chunks()).num_bytes == 9
 
 
 def test_writing_that_is_stopped_leaves_no_checkpoint_and_ends_at_once(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from proofline.data.subset import subset
 from proofline.data.traces import program, published
 from proofline.data.wording import ngrams, wording
 from proofline.grading import grade_all, grade_text
-from proofline.records import Decoding, Grade, Problem, Solution, Verdict
+from proofline.records import Decoding, Grade, Problem, Solution, Verdict, stable_id
 from proofline.storage.tables import read_table
 
 pytestmark = pytest.mark.slow(minutes=2)
@@ -139,11 +139,14 @@ def test_the_published_labels_agree_with_the_grader(data_root: str, read: Publis
     answer is 22 + 88 = 110 sharks` read as `110sharks`), 14 wrong ones labelled right (4.667 read as 4, 1/5 as 1),
     and three that state two values (`120 or 2`).
     """
-    rows = list(read_table(data_root, FILE))
+    rows = [fields for _, fields in read_table(data_root, FILE)]
     assert len(read.solutions) == len(rows) == 9415
-    table: Counter[tuple[Verdict, bool]] = Counter(
-        (grade.verdict, fields["is_correct"] is True) for grade, (_, fields) in zip(grades, rows, strict=True)
-    )
+    asked = [Problem.make_id("gsm8k", str(fields["question"]).strip()) for fields in rows]
+    labels = {
+        stable_id("published", problem, fields["solution_id"]): fields["is_correct"] is True
+        for problem, fields in zip(asked, rows, strict=True)
+    }
+    table: Counter[tuple[Verdict, bool]] = Counter((grade.verdict, labels[grade.solution_id]) for grade in grades)
     assert table == {
         ("correct", True): 5830, ("wrong", False): 3438, ("unparsed", False): 74,
         ("correct", False): 56, ("wrong", True): 14, ("unparsed", True): 3,

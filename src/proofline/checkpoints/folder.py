@@ -111,7 +111,8 @@ class Folder:
 
 def _write(path: Path, chunks: Chunks) -> Found:
     """Write a new file, to the disk and not only to the kernel, and read it back; what is handed over is counted as it
-    goes. Raises CheckpointError where something else lies there."""
+    goes. Whoever waits for the file may have read and removed it before this is done. Raises CheckpointError where
+    something else lies there."""
 
     def counted() -> Iterator[bytes | memoryview]:
         for chunk in chunks:
@@ -119,13 +120,14 @@ def _write(path: Path, chunks: Chunks) -> Found:
             yield chunk
 
     path.unlink(missing_ok=True)
-    with open(path, "xb") as file:
+    with open(path, "x+b") as file:
         sent = checksum(counted())
         file.flush()
         os.fsync(file.fileno())
-    _flush(path.parent)
-    with open(path, "rb") as written:
-        found = checksum(iter(lambda: written.read(CHUNK_BYTES), b""))
+        file.seek(0)
+        found = checksum(iter(lambda: file.read(CHUNK_BYTES), b""))
+    with suppress(FileNotFoundError):
+        _flush(path.parent)
     if found != sent:
         raise CheckpointError(
             f"{path} has {found.num_bytes:,} bytes with CRC-32C {found.crc32c}; {sent.num_bytes:,} with "
