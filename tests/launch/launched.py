@@ -6,9 +6,10 @@ import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from training_rows import Recorded, training, until_kept
+from training_rows import Recorded, train_sharded, training, until_kept
 
 from proofline.grading import grade_all
 from proofline.records import Grade, Problem, Solution
@@ -78,7 +79,9 @@ class NodeLost(Recorded):
 
 
 def train_through_losses(policy_dir: Path, out_dir: Path, execution: Execution, run: Run) -> None:
-    """At step 3 rank 0 dies; when it comes there again its node does; the third time it is left alone."""
+    """At step 3 rank 0 dies; when it comes there again its node does; the third time it is left alone, and the training
+    follows that shards over the processes, into `out_dir/2`."""
     killed, lost = out_dir / "killed", out_dir / "lost"
     dying = NodeLost(3, lost, execution) if killed.exists() else Recorded(3, killed, execution)
     training("sft", policy_dir)(0, out_dir / "sft", dying, execution=execution)
+    train_sharded(["sft"], policy_dir, out_dir, replace(execution, checkpoints=None), (2,), run)

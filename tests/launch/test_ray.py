@@ -8,15 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import launched
 import pytest
 from checkout import PATIENCE_SECONDS
-from training_rows import PROMPTS, difference, train_all
+from training_rows import PROMPTS, Recorded, difference, training
 
 from proofline.config import Environment
 from proofline.data.synthetic import generate_problems
@@ -41,6 +40,7 @@ def nodes() -> Iterator[Any]:
         variables.setenv("RAY_AUTH_MODE", "token")
         variables.setenv("RAY_AUTH_TOKEN", TOKEN)
         variables.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        variables.setenv("RAY_prestart_worker_first_driver", "0")
         # The package travels with a stage; these tests' own functions do not.
         variables.setenv("PYTHONPATH", FUNCTIONS)
         from ray.cluster_utils import Cluster
@@ -63,68 +63,71 @@ def settings(nodes: Any) -> Any:
 @pytest.fixture(scope="module")
 def undisturbed(tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The SFT weights that one process trains, which are those of two without Ray (`test_checkpoints`)."""
-    out_dir = tmp_path_factory.mktemp("undisturbed")
-    train = partial(train_all, ["sft"], tiny_policy, out_dir, Execution(threads=1, micro_batch=4))
-    launch(train, NullRun(), Environment(launcher="local", threads=1))
-    return out_dir / "sft"
+    out_dir = tmp_path_factory.mktemp("undisturbed") / "sft"
+    training("sft", tiny_policy)(0, out_dir, Recorded(), execution=Execution(threads=1, micro_batch=4))
+    return out_dir
 
 
-def test_a_stage_that_knows_only_the_address_trains_on_two_nodes(
-    settings: Any, undisturbed: Path, tiny_policy: Path, tmp_path: Path
-) -> None:
-    """To the bit without ZeRO; where that shards the training over the nodes, as far as sums in another order go."""
-    stage = f"""
+STAGE = """
+import sys
 from functools import partial
 from pathlib import Path
+from launched import train_through_losses
 from proofline.config import load_environment
 from proofline.launch import launch
 from proofline.tracking import NullRun
 from proofline.training.execution import Execution
-from training_rows import train_sharded
 
-execution = Execution(threads=1, micro_batch=4)
 out_dir = Path("out").absolute()
-train = partial(train_sharded, ["sft"], Path({str(tiny_policy)!r}), out_dir, execution, (0, 2))
-launch(train, NullRun(), load_environment())
+execution = Execution(threads=1, micro_batch=4, checkpoints=out_dir / "checkpoints", save_steps=2)
+launch(partial(train_through_losses, Path(sys.argv[1]), out_dir, execution), NullRun(), load_environment())
 """
+
+
+class Trained(NamedTuple):
+    folder: Path
+    """The stage's."""
+    said: str
+
+
+@pytest.fixture(scope="module")
+def trained(nodes: Any, tiny_policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A stage that knows of the cluster only its address, where its first worker is killed, and then that one's node;
+    the worker comes again where it was, the node is replaced by one that comes later."""
+    folder = tmp_path_factory.mktemp("stage")
     variables = os.environ | {
-        "PROOFLINE_LAUNCHER": "ray", "PROOFLINE_RAY_ADDRESS": settings().ray_address, "PROOFLINE_PROCESSES": "2",
-        "PROOFLINE_THREADS": "1",
+        "PROOFLINE_LAUNCHER": "ray", "PROOFLINE_RAY_ADDRESS": nodes.address, "PROOFLINE_PROCESSES": "2",
+        "PROOFLINE_THREADS": "1", "PROOFLINE_RESTARTS": "2",
     }  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-c", stage],
-        cwd=tmp_path,
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert weights_hash(tmp_path / "out/0/sft") == weights_hash(undisturbed)
-    assert difference(tmp_path / "out/2/sft", undisturbed, tiny_policy) < 1e-2
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    with open(folder.with_name("said"), "w") as errors:
+        command = [sys.executable, "-c", STAGE, str(tiny_policy)]
+        stage = subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.DEVNULL, stderr=errors)
+    while not (folder / "out/lost").exists() and stage.poll() is None:
+        time.sleep(0.2)
+    # The node is not missed yet, and when it is, there is room for one worker only until this one is up.
+    nodes.add_node(num_cpus=1, node_ip_address="127.0.0.5")
+    status, said = stage.wait(PATIENCE_SECONDS), folder.with_name("said").read_text()
+    assert status == 0, said[-3000:]
+    return Trained(folder, said)
+
+
+def test_a_stage_that_knows_only_the_address_trains_on_two_nodes(
+    trained: Trained, undisturbed: Path, tiny_policy: Path
+) -> None:
+    """To the bit without ZeRO; where that shards the training over the nodes, as far as sums in another order go."""
+    assert weights_hash(trained.folder / "out/sft") == weights_hash(undisturbed)
+    assert difference(trained.folder / "out/2/sft", undisturbed, tiny_policy) < 1e-2
+    assert [path.name for path in trained.folder.iterdir()] == ["out"]
 
 
 def test_a_killed_worker_and_a_lost_node_are_replaced_and_the_weights_are_the_same(
-    nodes: Any, settings: Any, undisturbed: Path, tiny_policy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    trained: Trained, undisturbed: Path
 ) -> None:
-    """The worker where it was, the node by one that comes later."""
-    execution = Execution(threads=1, micro_batch=4, checkpoints=tmp_path / "checkpoints", save_steps=2)
-    train = partial(launched.train_through_losses, tiny_policy, tmp_path, execution)
-    lost = tmp_path / "lost"
-    with ThreadPoolExecutor() as stage:
-        trained = stage.submit(launch, train, NullRun(), settings(restarts=2))
-        while not lost.exists() and not trained.done():
-            time.sleep(0.2)
-        # The node is not missed yet, and when it is, there is room for one worker only until this one is up.
-        nodes.add_node(num_cpus=1, node_ip_address="127.0.0.5")
-        trained.result()
-    assert (tmp_path / "killed").exists()
-    assert lost.exists()
-    said = capfd.readouterr().err
-    assert said.count("or its node, is gone; starting again") == 2
-    assert "rank 0, or its node, is gone; starting again" in said
-    assert weights_hash(tmp_path / "sft") == weights_hash(undisturbed)
+    assert (trained.folder / "out/killed").exists()
+    assert (trained.folder / "out/lost").exists()
+    assert trained.said.count("or its node, is gone; starting again") == 2
+    assert "rank 0, or its node, is gone; starting again" in trained.said
+    assert weights_hash(trained.folder / "out/sft") == weights_hash(undisturbed)
 
 
 def test_samples_and_grades_are_those_of_one_process(settings: Any, tiny_policy: Path) -> None:
