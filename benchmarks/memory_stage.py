@@ -13,6 +13,7 @@ import runpy
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -62,6 +63,11 @@ def verify(folder: Path, candidates: Sequence[Any], **settings: Any) -> list[Any
     ]  # fmt: skip
 
 
+def scoring_by(environment: Any, folder: Path, prompts: Any, section: Any, run_seed: int) -> Drawing:
+    """In place of `verification.served`."""
+    return Drawing(partial(verify, folder, section=section))
+
+
 @contextmanager
 def untracked(*_: Any, **__: Any) -> Iterator[Any]:
     """In place of `track`."""
@@ -81,6 +87,7 @@ def imitate() -> None:
             "decoded_by": lambda folder: "machine", "shard_size": lambda samples, rows: SHARD_ITEMS
         },
         "proofline.verification": {"verify": verify},
+        "proofline.verification.served": {"scoring_by": scoring_by},
     }.items():  # fmt: skip
         sys.modules[name] = ModuleType(name)
         vars(sys.modules[name]).update(parts)
