@@ -34,6 +34,8 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("repository")
     write_study(invent(), root, EMBEDDED)
     shutil.copytree(REPOSITORY / "stages", root / "stages")
+    (root / "docs").mkdir()
+    shutil.copy(REPOSITORY / "docs/seeds.json", root / "docs")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         # A stage makes the package beside it the first on both; there is none here.
