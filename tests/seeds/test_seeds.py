@@ -38,7 +38,11 @@ for policy in TITLES:
     ]
     write_records(reports / "evaluate" / policy / "sample_grades.jsonl", grades)
 policies = {
-    policy: {"accuracy": estimate(0.2 * number + seed / 50), "sampled_accuracy": estimate(0.5 + seed / 100)}
+    policy: {
+        "accuracy": estimate(0.2 * number + seed / 50),
+        "sampled_accuracy": estimate(0.5 + seed / 100),
+        "weights": f"{policy}-{seed}",
+    }
     for number, policy in enumerate(TITLES)
 }
 changes = {
