@@ -8,9 +8,11 @@ from pathlib import Path
 
 import forked
 import pytest
+from forked_recorder import recorders_are_forked
 from live_repository import Repository, clean_environment, stored_runs
 from live_server import START_SECONDS, Server, Stage
 
+from proofline.tracking.track import RecordedRun
 from proofline.tracking.waiting import kept_runs
 
 pytestmark = pytest.mark.slow(minutes=2)
@@ -66,6 +68,24 @@ def test_the_next_stage_sends_what_waits(server: Server, tmp_path: Path, body: s
     assert all(f"a run of {name} that waited has been sent" in errors for name in ("train_dpo", "train_sft"))
     assert [run.info.status for run in stored_runs(server.uri)] == ["FINISHED"] * 3
     assert not list((tmp_path / ".tracking").iterdir())
+
+
+def slow_to_speak(uri: str) -> None:
+    """A stage of a busy machine, whose recorder is there before its first word."""
+    recorders_are_forked()
+    run = RecordedRun(Path(".tracking/train_dpo-1.jsonl"))
+    time.sleep(3)
+    here = str(Path.cwd())
+    run.write("start", stage="train_dpo", policy=None, name="train_dpo", started_by="hand", experiment=None,
+              baseline=None, command="", uri=uri, folder=here, artifact_root=here)  # fmt: skip
+    run.end("FINISHED")
+
+
+def test_a_recorder_that_knows_no_store_yet_sends_what_waits_later(server: Server, tmp_path: Path) -> None:
+    leave_runs(tmp_path, server, ["train_sft"])
+    done = forked.begin(slow_to_speak, server.uri, folder=tmp_path, variables=clean_environment())()
+    assert "a run of train_sft that waited has been sent" in done.stderr
+    assert [run.info.status for run in stored_runs(server.uri)] == ["FINISHED"] * 2
 
 
 def test_a_running_stage_is_not_taken_for_one_left_behind(server: Server, tmp_path: Path) -> None:

@@ -52,6 +52,11 @@ class Delivery:
         self._run: MlflowRun | None = None
         self._reported: set[str] = set()
 
+    @property
+    def begun(self) -> bool:
+        """Whether the stage has said its first word, and the store has a run of it."""
+        return "run_id" in self.state
+
     def hear(self, content: bytes) -> bool:
         """Take what the stage could not write to its spool; False where there is nothing more."""
         whole, newline, self._half_line = (self._half_line + content).rpartition(b"\n")

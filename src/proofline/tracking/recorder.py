@@ -35,7 +35,7 @@ def follow(delivery: Delivery, stage: int) -> bool:
     """Send while the stage (its process id) lives, then until all has arrived or patience ends."""
     arrived, alive, others = delivery.push(), True, _send_left_behind(delivery)
     while alive and not delivery.ended:
-        if arrived:
+        if arrived and delivery.begun:
             next(others, None)
         # The stage holds the other end of stdin: closing it, or dying, wakes this at once. A fork of the stage may
         # hold it too, so the parent's id is looked at as well.
