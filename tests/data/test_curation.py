@@ -14,6 +14,7 @@ from proofline.data.curation import curate, is_held_out
 from proofline.data.demonstrations import write_demonstrations
 from proofline.data.prepare import prepare
 from proofline.data.published import BENCHMARKS
+from proofline.data.subset import subset
 from proofline.data.synthetic import generate_problems
 from proofline.data.wording import ngrams, skeleton, wording
 from proofline.records import Problem, Split
@@ -85,6 +86,20 @@ def test_a_limit_takes_a_stable_subset(problems: list[Problem], small: int, more
     assert len(little["test"]) == min(small, len(whole["test"]))
     for split in ("train", "dev", "test"):
         assert little[split] <= large[split] <= whole[split]
+
+
+def test_what_a_later_limit_takes_is_mixed_as_the_problems_are() -> None:
+    """Both limits by one order: the 100 of one source, first of their 2,000, would come before nearly all others."""
+    both = [
+        problem(f"{source} {number}a {number}b {number}c").model_copy(update={"source": source})
+        for source, number in [*(("gsm8k", n) for n in range(2000)), *(("math", n) for n in range(2000, 2900))]
+    ]
+    limits = {"origin": "folder", "revision": "0" * 40, "train": 100, "test": None, "test_list": None}
+    section = make_section(sources=["gsm8k", "math"], gsm8k=limits, dev_fraction=0.0)
+    splits = curate(both, section).splits
+    assert Counter(row.source for row in splits["train"]) == {"gsm8k": 100, "math": 900}
+    taken = Counter(row.source for row in subset(splits["train"], 200))
+    assert 5 <= taken["gsm8k"] <= 38  # 20 of 200 are its share, 4 standard deviations on either side
 
 
 def test_reasons_are_told_apart() -> None:

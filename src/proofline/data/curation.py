@@ -10,7 +10,8 @@ The test split is kept whole (but for copies and rows without an answer), and ev
 4. a training problem is dropped if it has kin in dev;
 5. what is left of a split is grouped by kinship: problems of one cluster are not independent of each other;
 6. where the recipe names a list of test problems or limits a published source, those of the list stay, and of them the
-   lowest hashes. Limits come last, so a smaller test split never lets a training problem back in.
+   lowest hashes, by an order that no later limit uses. Limits come last, so a smaller test split never lets a training
+   problem back in.
 
 Generated problems come with their split and a stronger skeleton (see `synthetic`); they go through the same gates.
 """
@@ -116,7 +117,7 @@ def _limited(splits: dict[Split, list[Problem]], section: Prepare, curated: Cura
         for pool, limit, name in ((training, limits.train, None), (splits["test"], limits.test, test_list)):
             mine = [problem for problem in pool if problem.source == source]
             among = mine if name is None else listed(name, mine)
-            named, chosen = ({problem.id for problem in rows} for rows in (among, subset(among, limit)))
+            named, chosen = ({problem.id for problem in rows} for rows in (among, subset(among, limit, by="limits")))
             for problem in mine:
                 if problem.id not in chosen:
                     curated.drop(problem, "over_limit" if problem.id in named else "not_listed")

@@ -9,11 +9,14 @@ from proofline.records import Problem, stable_id
 from proofline.storage.rows import Each
 
 
-def subset(problems: Sequence[Problem], limit: int | None) -> Sequence[Problem]:
-    """At most `limit` problems (None: all), in the order given; they stay where they are, in a file or a list."""
+def subset(problems: Sequence[Problem], limit: int | None, by: str = "subset") -> Sequence[Problem]:
+    """At most `limit` problems (None: all), in the order given; they stay where they are, in a file or a list.
+
+    A subset of what one order has left whole and another source has not needs an order of its own, `by`.
+    """
     if limit is None or limit >= len(problems):
         return problems
-    ranked = sorted((stable_id("subset", problem.id), place) for place, problem in enumerate(problems))
+    ranked = sorted((stable_id(by, problem.id), place) for place, problem in enumerate(problems))
     return Each(problems.__getitem__, sorted(place for _, place in ranked[:limit]))
 
 
