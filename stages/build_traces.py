@@ -15,7 +15,8 @@ from proofline.data.candidates import length_drift, right_solutions, written_can
 from proofline.data.graded import Candidate, by_problem, graded
 from proofline.data.traces import Asked, Write, build_traces, program, published
 from proofline.grading import SHARD_SOLUTIONS, grade_all
-from proofline.launch import spread
+from proofline.launch import keeping, spread
+from proofline.launch.kept import Parts
 from proofline.records import Critique, Demonstration, Grade, Problem, Solution, VerificationTrace
 from proofline.storage.artifacts import write_json
 from proofline.storage.records import iter_records, write_records
@@ -30,15 +31,20 @@ SAMPLES = {"sft": "data/samples/sft.jsonl", "dpo": "data/samples/dpo.jsonl", "pu
 def main() -> None:
     params, environment = load_params(), load_environment()
     sections = {"traces": params.traces, "prompts": params.prompts, "seed": params.seed}
-    with track("build_traces", sections=sections) as run, Aside("data", VerificationTrace) as aside:
+    with (
+        track("build_traces", sections=sections) as run,
+        keeping("build_traces", sections, [str(POLICY)], environment, run) as kept,
+        Aside("data", VerificationTrace) as aside,
+    ):
         problems = Rows("data/problems/train.jsonl", Problem)
         demonstrations = iter_records("data/demonstrations.jsonl", Demonstration)
         by_id = ById(problems)
         written = written_candidates(by_id, demonstrations, params.traces.corrupted, params.seed)
         sampled = by_problem(problems, *map(read_graded, SAMPLES), grade(written, by_id, environment))
         writer = partial(
-            writer_of, section=params.traces.writing, prompts=params.prompts, seed=params.seed, environment=environment
-        )
+            writer_of, section=params.traces.writing, prompts=params.prompts, seed=params.seed,
+            environment=environment, kept=kept,
+        )  # fmt: skip
         writers: dict[str, Write] = {source: writer(source) for source in params.traces.sources}
         traces, ledger = build_traces(sampled, writers, params.traces, params.seed, aside)
         write_records("data/traces.jsonl", traces)
@@ -65,7 +71,9 @@ def grade(solutions: Iterator[Solution], problems: ById[Problem], environment: E
         yield from graded(shard, grades)
 
 
-def writer_of(source: str, section: Writing, prompts: Prompts, seed: int, environment: Environment) -> Write:
+def writer_of(
+    source: str, section: Writing, prompts: Prompts, seed: int, environment: Environment, kept: Parts
+) -> Write:
     """The writer of a source's chains."""
     if source == "program":
         return program
@@ -75,20 +83,24 @@ def writer_of(source: str, section: Writing, prompts: Prompts, seed: int, enviro
         from proofline.verification.teacher import ask_teacher, the_teacher
 
         return partial(ask_teacher, the_teacher(environment), section=section, run_seed=seed)
-    return partial(ask_policy, section=section, prompts=prompts, seed=seed, environment=environment)
+    return partial(ask_policy, section=section, prompts=prompts, seed=seed, environment=environment, kept=kept)
 
 
 def ask_policy(
-    asked: Sequence[Asked], section: Writing, prompts: Prompts, seed: int, environment: Environment
+    asked: Sequence[Asked], section: Writing, prompts: Prompts, seed: int, environment: Environment, kept: Parts
 ) -> list[list[str]]:
-    """The policy's verifications, by as many processes as there are."""
+    """The policy's verifications, by as many processes as there are; those of an interrupted stage are taken up."""
     from proofline.sampling.policy import decoded_by, shard_size
     from proofline.verification.write import write_chains
 
     folder, rows = POLICY.absolute(), environment.sampling_rows
     write = partial(write_chains, folder, prompts=prompts, section=section, run_seed=seed, rows=rows)
     size = shard_size(section.attempts, rows)
-    return list(spread(write, asked, environment, shard_size=size, each=decoded_by(folder), draws=section.attempts))
+    chains = spread(
+        write, asked, environment, shard_size=size, each=decoded_by(folder), draws=section.attempts,
+        kept=kept(list[str]),
+    )  # fmt: skip
+    return list(chains)
 
 
 if __name__ == "__main__":

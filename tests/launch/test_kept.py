@@ -26,12 +26,14 @@ from proofline.checkpoints.cadence import FIRST_SECONDS
 from proofline.checkpoints.folder import Folder
 from proofline.checkpoints.pieces import Pieces
 from proofline.config import Environment
-from proofline.config.schema import Prompts, Verification
+from proofline.config.schema import Prompts, Verification, Writing
 from proofline.data.synthetic import generate_problems
+from proofline.data.traces import Asked
 from proofline.launch import keeping, spread
 from proofline.launch.kept import LEAST_SECONDS, MOST_WAITING, Kept
 from proofline.records import Decoding, Problem, Solution
 from proofline.records import Verification as Score
+from proofline.storage.artifacts import write_json
 from proofline.storage.records import write_records
 from proofline.tracking import NullRun
 from proofline.tracking.progress import drawing
@@ -342,14 +344,18 @@ def problems() -> list[Problem]:
 
 
 def draw_and_verify(root: Path, policy: Path, problems: list[Problem], die: int = -1) -> None:
-    """A stage that samples two solutions a problem and verifies them, and is killed in its so manieth shard."""
+    """A stage that samples two solutions a problem, verifies them, and has the policy write on them. It is killed in
+    its so manieth shard."""
     from proofline.sampling.policy import sample_solutions
     from proofline.verification import verify
+    from proofline.verification.write import write_chains
 
     section = Verification(policy="sft", num_chains=2, temperature=0.9, top_p=0.95, max_new_tokens=8)
     environment = settings(root / "checkpoints")
     sample = partial(sample_solutions, policy, "sft", prompts=PROMPTS, decoding=WARM, num_samples=2, run_seed=0, rows=8)
     score = partial(verify, policy, prompts=PROMPTS, section=section, run_seed=0, rows=8)
+    writing = Writing(attempts=2, temperature=0.9, top_p=0.95, max_new_tokens=8, teacher="none")
+    write = partial(write_chains, policy, prompts=PROMPTS, section=writing, run_seed=0, rows=8)
     left = [die]
 
     def mortal(function: Callable[[Sequence[object]], list[object]], shard: Sequence[object]) -> list[object]:
@@ -365,6 +371,9 @@ def draw_and_verify(root: Path, policy: Path, problems: list[Problem], die: int 
         asked = [(PROBLEM, solution, "wrong") for solution in drawn]
         scores = spread(partial(mortal, score), asked, environment, shard_size=16, kept=kept(Score, section))
         write_records(root / "scores.jsonl", scores)
+        asked = [Asked(solution.id, PROBLEM.question, solution.text) for solution in drawn]
+        chains = spread(partial(mortal, write), asked, environment, shard_size=16, kept=kept(list[str], writing))
+        write_json(root / "chains.json", list(chains))
         write_records(root / "out.jsonl", drawn)
 
 
@@ -385,5 +394,5 @@ def test_samples_and_verifications_of_a_killed_stage_are_those_of_an_undisturbed
     ]
     assert statuses == [-signal.SIGKILL] * 4
     assert in_stage(partial(draw_and_verify, tmp_path / "killed", tiny_policy, problems)) == 0
-    for name in ("out.jsonl", "scores.jsonl"):
+    for name in ("out.jsonl", "scores.jsonl", "chains.json"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
