@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from proofline.tracking import progress
 from proofline.tracking.spool import Spool, read_events
 
 
@@ -27,6 +28,8 @@ def test_curves_reach_the_run_and_the_closing_summary_does_not(tmp_path: Path) -
     ):
         state.global_step = step
         callback.on_log(arguments, state, control, logs)
+    callback.on_step_end(arguments, TrainerState(global_step=10, max_steps=12), control)
+    assert progress._status() == "step 10 of 12, loss 0.25"
     state.is_world_process_zero = False
     callback.on_log(arguments, state, control, {"loss": 9.0})
 

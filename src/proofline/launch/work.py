@@ -98,7 +98,10 @@ def take_place(threads: int) -> None:
 
 
 def quieten() -> None:
-    """transformers imports torchao, which warns of kernels that do not load and that nobody here asks for."""
+    """transformers imports torchao, which warns of kernels that do not load and that nobody here asks for; and it draws
+    a bar for every file it reads, which a log shows as lines. Comes before its import."""
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     for name in ("torchao", "torch.utils._pytree"):
         logging.getLogger(name).setLevel(logging.ERROR)
 

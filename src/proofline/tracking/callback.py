@@ -43,6 +43,8 @@ class TrackingCallback(TrainerCallback, ExportableState):
         self._began = self._since = time.perf_counter()
         self.earlier_seconds = 0.0
         """What the steps before the checkpoint took."""
+        self._last_loss = ""
+        """As the progress line says it."""
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps of this."""
@@ -73,7 +75,7 @@ class TrackingCallback(TrainerCallback, ExportableState):
             self._learning.start()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        doing(f"step {state.global_step} of {state.max_steps}")
+        doing(f"step {state.global_step} of {state.max_steps}{self._last_loss}")
 
     def on_log(
         self,
@@ -87,6 +89,8 @@ class TrackingCallback(TrainerCallback, ExportableState):
         numbers = _numbers(logs or {})
         if not state.is_world_process_zero or "train_runtime" in numbers:
             return
+        if "loss" in numbers:
+            self._last_loss = f", loss {numbers['loss']:.4g}"
         rate = self._throughput(numbers)
         if state.log_history:
             state.log_history[-1].update(rate)

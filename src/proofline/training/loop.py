@@ -85,6 +85,8 @@ def fit(
     curves: Sequence[str],
 ) -> dict[str, float]:
     """Train, resuming where there is a checkpoint, and export to `out_dir`. Returns where the `curves` ended."""
+    from transformers import PrinterCallback
+
     from proofline.tracking.callback import TrackingCallback
     from proofline.training.resuming import kept_checkpoints
 
@@ -94,6 +96,7 @@ def fit(
             "take part. Start the stage by itself and set PROOFLINE_LAUNCHER and PROOFLINE_PROCESSES."
         )
     trained = trainer.model.num_parameters(only_trainable=True)
+    trainer.remove_callback(PrinterCallback)  # the progress line has the loss, the run everything
     trainer.add_callback(auditing_callback(section))
     arrange_optimizer(trainer, section)
     with kept_checkpoints(trainer, checkpoints) as saving:
