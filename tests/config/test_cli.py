@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -36,6 +38,19 @@ def test_check_names_the_profile_and_the_execution(
     assert answer.startswith("params.yaml: embedded, seed ")
     assert "  threads: 3\n" in answer
     assert "demonstrations: reference; answers: in the form of each problem's reference\n" in answer
+
+
+@pytest.mark.parametrize("reads", [0, 1], ids=["nothing is read", "a line is read"])
+def test_a_reader_that_has_seen_enough_is_no_error(reads: int) -> None:
+    """As `| head -1`: the command ends as others do that a closed pipe ends, without a word."""
+    process = subprocess.Popen(["proofline", "check"], stdout=PIPE, stderr=PIPE, text=True, bufsize=1)
+    assert process.stdout
+    assert process.stderr
+    for _ in range(reads):
+        process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() in (0, 141)  # all may have been in the pipe
 
 
 @pytest.mark.parametrize(
