@@ -7,6 +7,8 @@ import runpy
 import shutil
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from proofline.evaluation.metrics import scalars
 from proofline.evaluation.multiplicity import holm
 from proofline.evaluation.pictures import draw_all, plot_rows
 from proofline.evaluation.results import results_markdown
+from proofline.evaluation.statistics import Estimate
 from proofline.evaluation.study import TITLES, Study
 from proofline.evaluation.study_metrics import all_metrics, headline
 from proofline.records import Judgement
@@ -168,6 +171,15 @@ def test_accuracy_is_told_apart_by_whether_steps_are_shown(study: Invented, comp
         assert (steps.right_hidden.value, steps.right_hidden.low) == (0, 0)
     assert "| +SFT | " in results_markdown(composed_study).split("the way of writing?")[1].split("What each step")[0]
     assert sum("show their steps: base " in claim for claim in training_claims(composed_study)) == 1
+
+
+def test_what_there_is_none_of_is_left_out_or_a_dash(composed_study: Study) -> None:
+    """As of the invented problems, which have no levels and subjects, and of policies that never show steps."""
+    steps = {policy: one._replace(right_shown=Estimate(nan, nan, nan)) for policy, one in composed_study.steps.items()}
+    text = results_markdown(replace(composed_study, steps=steps))
+    assert "nan" not in text
+    assert "Right among those that do: base —, +SFT —" in text
+    assert "level by level" not in text
 
 
 def test_all_metrics_can_be_logged(composed_study: Study) -> None:

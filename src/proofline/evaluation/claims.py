@@ -59,10 +59,12 @@ def seen_words(detectable: float, unit: Callable[[float], str]) -> str:
 
 def way_of_writing(study: Study) -> str:
     """What a change of style alone would explain, beside every gain: how many show their steps, and are right if so."""
-    shown, right = (
-        ", ".join(f"{TITLES[name]} {100 * getattr(study.steps[name], part).value:.0f}%" for name in POLICIES)
-        for part in ("shown", "right_shown")
-    )
+
+    def of_each(part: str) -> str:
+        shares = {name: getattr(study.steps[name], part).value for name in POLICIES}
+        return ", ".join(f"{TITLES[name]} {DASH if x != x else f'{100 * x:.0f}%'}" for name, x in shares.items())
+
+    shown, right = of_each("shown"), of_each("right_shown")
     return f"Greedy solutions show their steps: {shown}. Right among those that do: {right}."
 
 

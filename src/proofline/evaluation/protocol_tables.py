@@ -36,7 +36,9 @@ def protocol_section(study: Study, published: Sequence[PublishedResult]) -> list
         ]
     splits = [(benchmark, part) for benchmark in study.benchmarks for part in ("levels", "subjects")]
     tables = [_split(study, *one) for one in splits if _names(study, *one)]
-    return [*blocks, "The plain prompt by equivalence, level by level and subject by subject:", *tables]
+    if tables:
+        blocks += ["The plain prompt by equivalence, level by level and subject by subject:", *tables]
+    return blocks
 
 
 def _no_numbers(study: Study) -> list[str]:

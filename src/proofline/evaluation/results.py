@@ -66,8 +66,8 @@ def results_markdown(study: Study, published: Sequence[PublishedResult] = ()) ->
         _samples_table(study),
         "![pass@k and maj@k](plots/pass_at_k.png)",
         "## GenRM as a verifier",
-        f"It scored {study.verifier[OVERALL]['candidates']:,} samples of {TITLES[study.verified_policy]}, "
-        f"with {study.verifier['num_chains']} chains of thought each.",
+        f"It scored {study.verifier[OVERALL]['candidates']:,} samples of {TITLES[study.verified_policy]}; "
+        f"chains of thought for each: {study.verifier['num_chains']}.",
         baselines_table(study),
         verifier_table(study),
         samples_table(study),
