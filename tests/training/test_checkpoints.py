@@ -15,9 +15,11 @@ from training_rows import SFT, Recorded, Stopped, train_all, training
 
 from proofline.config import Environment
 from proofline.storage.weights import weights_hash
-from proofline.training import loop
+from proofline.training import loop, snapshot
 from proofline.training.checkpoints import checkpoints_of
 from proofline.training.execution import Execution
+from proofline.training.host_memory import available_bytes
+from proofline.training.snapshot import Snapshot
 
 FOUR_ROWS = Execution(threads=1, micro_batch=4)
 
@@ -70,6 +72,59 @@ def test_killed_and_resumed_is_bit_identical_to_undisturbed(name: str, tiny_poli
     assert not list(checkpoints.glob("*/*"))
 
 
+class Until(Recorded):
+    """Stopped when it says its curve's point at a step."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        if step == self.kill_at:
+            raise Stopped
+        super().log_metrics(metrics, step)
+
+
+class Waits(Until):
+    """At every step the checkpoint of the one before has been written."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        if step and step > 1:
+            assert self.execution.checkpoints
+            assert list(self.execution.checkpoints.glob(f"*/*/step-{step - 1:08d}/manifest.json"))
+        super().log_metrics(metrics, step)
+
+
+@pytest.mark.slow
+def test_without_memory_for_a_copy_the_steps_wait_for_the_writing(
+    tiny_policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training("sft", tiny_policy)(0, tmp_path / "undisturbed", Recorded(), execution=FOUR_ROWS)
+    monkeypatch.setattr(snapshot, "has_room", lambda _: False)
+    monkeypatch.setattr(Snapshot, "_copy", None)
+    execution = replace(FOUR_ROWS, checkpoints=tmp_path / "checkpoints", save_steps=1)
+    with pytest.raises(Stopped):
+        training("sft", tiny_policy)(0, tmp_path / "sft", Waits(4, execution=execution), execution=execution)
+    training("sft", tiny_policy)(0, tmp_path / "sft", Recorded(), execution=execution)
+    assert weights_hash(tmp_path / "sft") == weights_hash(tmp_path / "undisturbed")
+
+
+def test_room_is_what_the_tightest_group_leaves(tmp_path: Path) -> None:
+    def group(name: str, limit: str, used: int, cache: int) -> None:
+        folder = tmp_path / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "memory.max").write_text(f"{limit}\n")
+        (folder / "memory.current").write_text(f"{used}\n")
+        (folder / "memory.stat").write_text(f"anon 1\ninactive_file {cache}\n")
+
+    own = "1:name=systemd:/x\n0::/pod/box\n"
+    assert available_bytes(tmp_path, own) > 1 << 20, "no limit, the machine's"
+    group("pod", "5000", 2000, 500)
+    assert available_bytes(tmp_path, own) == 3500
+    group("pod/box", "max", 10, 0)
+    group("other", "10", 10, 0)
+    assert available_bytes(tmp_path, own) == 3500
+    group("pod/box", "900", 1000, 50)
+    assert available_bytes(tmp_path, own) == 0
+    assert available_bytes() > 0
+
+
 @pytest.mark.slow
 def test_two_processes_take_the_same_steps_as_one(tiny_policy: Path, tmp_path: Path) -> None:
     assert in_processes(2, ["sft", "dpo", "solutions"], tiny_policy, tmp_path / "two") == 0
@@ -91,15 +146,6 @@ def test_another_number_of_processes_takes_up_the_checkpoint_and_ends_with_the_s
     assert in_processes(resumed, [name], tiny_policy, tmp_path, checkpoints) == 0
     assert not saved.exists(), "it trained under another name, from its beginning"
     assert weights_hash(tmp_path / name) == weights_hash(tmp_path / "undisturbed")
-
-
-class Until(Recorded):
-    """Stopped when it says its curve's point at a step."""
-
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        if step == self.kill_at:
-            raise Stopped
-        super().log_metrics(metrics, step)
 
 
 @pytest.mark.slow

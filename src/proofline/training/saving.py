@@ -106,13 +106,16 @@ class Saving(TrainerCallback):
         self._ending.end()
 
     def save(self) -> None:
-        """Copy the state, and have it written while the steps go on; the one before must be written by then."""
+        """Copy the state, and have it written while the steps go on; the one before must be written by then. Without
+        memory for a copy the steps wait."""
         began = time.perf_counter()
         self._writer.wait()
         if self._writer.error:
             self._raise(self._writer.error)
         self._writing_step = self._trainer.state.global_step
         self._writer.start(self._writing_step, self._snapshot.take(self._trainer))
+        if not self._snapshot.is_copy:
+            self._writer.wait()
         self.stopped_seconds.append(time.perf_counter() - began)
         self._cadence.kept(self.stopped_seconds[-1])
 

@@ -22,6 +22,7 @@ from transformers.trainer_callback import ExportableState
 
 from proofline.checkpoints.manifest import DamageError
 from proofline.checkpoints.place import Chunks
+from proofline.training.host_memory import has_room
 from proofline.training.layout import (
     group_settings,
     optimizer_pieces,
@@ -36,16 +37,28 @@ Objects = dict[str, Callable[[], Chunks]]
 
 
 class Snapshot:
-    """Host memory for a process's share of the state: what the steps wait for is one copy into it."""
+    """Host memory for a process's share of the state: what the steps wait for is one copy into it.
+
+    On a CPU that is 12 bytes a parameter beside a training's 16. Where they are not to be had there is no copy, and the
+    steps wait for the writing.
+    """
 
     def __init__(self) -> None:
         self._hosts: dict[tuple[str, str], torch.Tensor] = {}
+        self.num_bytes = 0
+        """Of the last one's tensors."""
+        self.is_copy = True
+        """Whether the last one is a copy. One that is not must be written before the next step."""
 
     def take(self, trainer: Any) -> Objects:
         """The state as it is now. What the last call gave must not be in use any more."""
         tensors = {MODEL: weight_pieces(trainer), OPTIMIZER: optimizer_pieces(trainer)}
+        everything = [piece.tensor for pieces in tensors.values() for piece in pieces]
+        self.num_bytes = sum(tensor.nbytes for tensor in everything)
+        missing = self.num_bytes - sum(host.nbytes for host in self._hosts.values())
+        self.is_copy = missing <= 0 or any(tensor.is_cuda for tensor in everything) or has_room(missing)
         objects: Objects = {
-            file: partial(encode, {piece.key: self._copy(file, piece) for piece in pieces})
+            file: partial(encode, {piece.key: self._content(file, piece) for piece in pieces})
             for file, pieces in tensors.items()
         }
         if torch.cuda.is_available():
@@ -53,9 +66,8 @@ class Snapshot:
         state = json.dumps(plain_state(trainer)).encode()
         return objects | {STATE: lambda: [state]}
 
-    @property
-    def num_bytes(self) -> int:
-        return sum(host.nbytes for host in self._hosts.values())
+    def _content(self, file: str, piece: Piece) -> torch.Tensor:
+        return self._copy(file, piece) if self.is_copy else piece.tensor.detach().contiguous()
 
     def _copy(self, file: str, piece: Piece) -> torch.Tensor:
         host = self._hosts.get((file, piece.key))
