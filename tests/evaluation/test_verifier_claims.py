@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from math import nan
 from typing import Any
@@ -85,6 +86,16 @@ def test_a_verifier_that_looks_is_said_to(study: Invented) -> None:
     assert not any("best-of-8 by agreement" in line for line in words), "that is the majority vote"
     assert words[-1].startswith("At equal compute: ")
     assert not any(CAVEAT in line for line in words)
+
+
+def test_a_verifier_without_verdicts_is_told_before_its_errors(study: Invented) -> None:
+    """Else it would be said to refuse all that is wrong."""
+    composed_study = composed(study)
+    verifier = copy.deepcopy(composed_study.verifier)
+    verifier[OVERALL]["without_verdict"] = 1.0
+    first, *_ = verifier_claims(replace(composed_study, verifier=verifier))
+    assert first.startswith("GenRM gives 100% of the candidates no verdict")
+    assert "no verdict" not in " ".join(verifier_claims(composed_study))
 
 
 def test_a_verifier_that_reads_layouts_keeps_its_gain_and_loses_its_claim(study: Invented) -> None:

@@ -26,6 +26,8 @@ from proofline.evaluation.study import BASELINE_TITLES, OVERALL, TITLES, Study
 FEWEST_MATCHED = 20
 """Clusters of problems with a comparable pair below which they say nothing about the verifier."""
 MEASURE = "auroc_within_layout"
+FEW_SILENT = 0.05
+"""The share of candidates without a verdict up to which the table alone tells of them."""
 CAVEAT = "not shown to come of more than a cheap ranking knows"
 
 
@@ -44,7 +46,16 @@ def verifier_claims(study: Study) -> list[str]:
     """One sentence a finding."""
     part, confidence = study.verifier[OVERALL], study.confidence
     made = [said for _, said in gains(study.verifier, study.verified_policy)]
-    return [*standing(part, confidence), *_errors(part, confidence), *made]
+    return [*_silence(part), *standing(part, confidence), *_errors(part, confidence), *made]
+
+
+def _silence(part: Metrics) -> list[str]:
+    share = part["without_verdict"]
+    if not share > FEW_SILENT:
+        return []
+    return [
+        f"GenRM gives {100 * share:.0f}% of the candidates no verdict: right or wrong, they are refused and rank last."
+    ]
 
 
 def standing(part: Metrics, confidence: float) -> list[str]:
