@@ -57,7 +57,7 @@ def gather(
 def section(seeds: Seeds, weights: Mapping[str, str], seed: int) -> str:
     """What the report of a run with these weights says of other seeds: nothing of other recipes and machines."""
     title = "## Does it hold under other seeds?"
-    if (seed, weights) not in zip(seeds.seeds, seeds.weights, strict=True):
+    if (seed, dict(weights)) not in zip(seeds.seeds, seeds.weights, strict=True):
         return (
             f"{title}\n\nNot known: docs/seeds.json has no run of these weights. `proofline seeds run 5 --output "
             "docs/seeds.json` makes it, and `dvc repro report` puts it here.\n"
