@@ -30,7 +30,8 @@ ROUNDS_OF_ROWS = 2
 same way on one process and on sixty-four. On one thread shards of 2 rounds decode 10.9k tokens/s, of 8 rounds 11.0k."""
 OF_ONE_CORE_BYTES = 64 * 2**20
 """Weights up to this size are decoded by processes of one thread, each with a copy: threads would spend their time
-waiting for each other (two processes of one thread draw 23.5k tokens/s, one of two threads 15.1k)."""
+waiting for each other (two processes of one thread draw 23.5k tokens/s, one of two threads 15.1k). Larger ones are
+packed (`packed`), which gains nothing here: at 0.87M parameters a step is not its products."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def load_sampler(policy_dir: Path, rows: int) -> Sampler:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from proofline.sampling.engine import Engine
+    from proofline.sampling.packed import pack
     from proofline.sampling.rows import EXACT, GRAPHS
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -61,6 +63,8 @@ def load_sampler(policy_dir: Path, rows: int) -> Sampler:
     model = AutoModelForCausalLM.from_pretrained(
         policy_dir, dtype=dtype, use_safetensors=True, trust_remote_code=False
     ).to(device)  # fmt: skip
+    if decoded_by(policy_dir) == "process":
+        pack(model)
     tokenizer = AutoTokenizer.from_pretrained(policy_dir, trust_remote_code=False)
     ends = model.generation_config.eos_token_id
     turn_end = turn_frame(tokenizer)[1]
