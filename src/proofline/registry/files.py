@@ -1,11 +1,13 @@
 """A version's files: stored, fetched, examined, taken away.
 
 A version loads where its weights and its code have the hashes it was registered with and MLflow loads it, in a process
-of its own with the code that the version carries.
+of its own with the code that the version carries. Where DVC links results to its cache instead of copying them, a store
+in a folder here has links too: weights lie on the disk once.
 """
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,7 @@ from proofline.registry.inside import CODE, foreign
 from proofline.registry.origin import Origin
 from proofline.registry.package import write_package
 from proofline.registry.store import WEIGHTS, first_line
+from proofline.storage.folders import take
 from proofline.storage.weights import weights_hash
 
 LOAD = "import gc, os, sys; gc.disable(); import mlflow.pyfunc; mlflow.pyfunc.load_model(sys.argv[1]); os._exit(0)"
@@ -29,11 +32,37 @@ class LostError(ValueError):
 def store_files(client: Any, address: str, policy_dir: Path, policy: str, model_id: str | None, origin: Origin) -> None:
     """Put weights and package at an artifact address, over what may lie there."""
     files = _files_at(client, address)
-    files.log_artifacts(str(policy_dir), "model")
+    _store_policy(files, policy_dir)
     with tempfile.TemporaryDirectory() as scratch:
         package = Path(scratch, "version")
         write_package(package, policy, model_id, origin)
         files.log_artifacts(str(package))
+
+
+def _store_policy(files: Any, policy_dir: Path) -> None:
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    if not isinstance(files, LocalArtifactRepository):
+        files.log_artifacts(str(policy_dir), "model")
+        return
+    here = Path(files.artifact_dir, "model")
+    shutil.rmtree(here, ignore_errors=True)  # written over, a link would change what it is linked to
+    if not _linked_by_dvc(policy_dir):
+        files.log_artifacts(str(policy_dir), "model")
+        return
+    for file in (file for file in policy_dir.rglob("*") if file.is_file()):
+        file.chmod(file.stat().st_mode & ~0o222)  # as DVC is about to make it
+        there = here / file.relative_to(policy_dir)
+        there.parent.mkdir(parents=True, exist_ok=True)
+        take(file, there)
+
+
+def _linked_by_dvc(folder: Path) -> bool:
+    """Do DVC's settings of the folder's repository (`cache.type`) make hard links of results?"""
+    from dvc.config import Config
+
+    root = next((one for one in folder.absolute().parents if (one / ".dvc").is_dir()), None)
+    return root is not None and "hardlink" in Config(str(root / ".dvc")).get("cache", {}).get("type", [])
 
 
 def remove_files(client: Any, address: str) -> None:
