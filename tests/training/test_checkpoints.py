@@ -125,6 +125,24 @@ def test_room_is_what_the_tightest_group_leaves(tmp_path: Path) -> None:
     assert available_bytes() > 0
 
 
+def test_room_is_what_the_older_control_groups_allow_too(tmp_path: Path) -> None:
+    def group(name: str, limit: int, used: int, cache: int) -> None:
+        folder = tmp_path / "memory" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "memory.limit_in_bytes").write_text(f"{limit}\n")
+        (folder / "memory.usage_in_bytes").write_text(f"{used}\n")
+        (folder / "memory.stat").write_text(f"cache {cache + 5}\ntotal_inactive_file {cache}\n")
+
+    own = "9:name=systemd:/x\n4:cpu,memory:/box\n0::/\n"
+    group("", 9223372036854771712, 10**6, 0)
+    assert available_bytes(tmp_path, own) > 1 << 20, "no limit, the machine's"
+    group("box", 5000, 2000, 500)
+    assert available_bytes(tmp_path, own) == 3500
+    assert available_bytes(tmp_path, "4:memory:/as/the/host/calls/it\n") > 1 << 20
+    group("", 900, 1000, 150)
+    assert available_bytes(tmp_path, "4:memory:/as/the/host/calls/it\n") == 50
+
+
 @pytest.mark.slow
 def test_two_processes_take_the_same_steps_as_one(tiny_policy: Path, tmp_path: Path) -> None:
     assert in_processes(2, ["sft", "dpo", "solutions"], tiny_policy, tmp_path / "two") == 0

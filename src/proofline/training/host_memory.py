@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -20,30 +22,53 @@ def has_room(num_bytes: int) -> bool:
 
 
 def available_bytes(groups: Path = GROUPS, own: str | None = None) -> int:
-    """The machine's, within the limits of this process's control groups.
+    """The machine's, within the limits of this process's control groups; page cache that can be dropped counts as free.
 
-    `groups`: where they are mounted; `own`: the lines of `/proc/self/cgroup`. Version 2 alone is known (Linux,
-    Documentation/admin-guide/cgroup-v2.rst); page cache that can be dropped counts as free.
+    `groups`: where they are mounted; `own`: the lines of `/proc/self/cgroup`. Of both versions (Linux, Documentation,
+    admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst); one without a limit says so by a word or by 2**63.
     """
     found = int(psutil.virtual_memory().available)
-    for folder in _own_groups(groups, own):
-        try:
-            limit = (folder / "memory.max").read_text().strip()
-            facts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-            used = int((folder / "memory.current").read_text()) - int(facts["inactive_file"])
-        except (OSError, ValueError, KeyError):  # another version, or none
-            continue
-        if limit != "max":
-            found = min(found, int(limit) - used)
+    lines = _own_lines() if own is None else own.splitlines()
+    for kind in KINDS:
+        for folder in kind.groups(groups, lines):
+            try:
+                limit = (folder / kind.limit).read_text().strip()
+                facts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+                used = int((folder / kind.used).read_text()) - int(facts[kind.droppable])
+            except (OSError, ValueError, KeyError):  # not of this version, or none
+                continue
+            if limit != "max":
+                found = min(found, int(limit) - used)
     return max(0, found)
 
 
-def _own_groups(groups: Path, own: str | None) -> list[Path]:
-    """The group of this process, and those that it is within."""
+@dataclass(frozen=True)
+class _Kind:
+    """A version of control groups: where they lie, and the names of what they say."""
+
+    controller: str
+    mount: str
+    limit: str
+    used: str
+    droppable: str
+
+    def groups(self, mounted: Path, lines: Sequence[str]) -> list[Path]:
+        """The group of this process, and those that it is within; a container may see the outermost alone."""
+        fields = (line.split(":", 2) for line in lines)
+        name = next((field[2] for field in fields if self.controller in field[1].split(",")), "/")
+        outermost = mounted / self.mount
+        inner = outermost / name.lstrip("/")
+        return [inner, *(folder for folder in inner.parents if folder.is_relative_to(outermost))]
+
+
+KINDS = (
+    _Kind("", "", "memory.max", "memory.current", "inactive_file"),
+    _Kind("memory", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+
+
+def _own_lines() -> list[str]:
     try:
-        lines = (Path("/proc/self/cgroup").read_text() if own is None else own).splitlines()
+        return Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:
         return []
-    name = next((line[3:] for line in lines if line.startswith("0::")), "/")
-    inner = groups / name.lstrip("/")
-    return [inner, *(folder for folder in inner.parents if folder.is_relative_to(groups))]
