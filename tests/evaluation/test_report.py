@@ -26,6 +26,7 @@ from proofline.evaluation.results import results_markdown
 from proofline.evaluation.statistics import Estimate
 from proofline.evaluation.study import TITLES, Study
 from proofline.evaluation.study_metrics import all_metrics, headline
+from proofline.evaluation.verifier_plots import calibration
 from proofline.records import Judgement
 from proofline.storage.records import read_records
 from proofline.tracking import NullRun
@@ -216,3 +217,11 @@ def test_real_benchmarks_and_hopeless_policies(tmp_path: Path) -> None:
     assert "no problem has both" in text
     draw_all(hopeless, tmp_path)
     assert "verifier.auroc_within_layout" not in scalars(headline(hopeless)), "undefined is no number"
+
+
+def test_a_verifier_without_verdicts_has_a_picture_that_says_so() -> None:
+    study = invent(40)
+    study.verifications[:] = [row.model_copy(update={"p_yes": nan}) for row in study.verifications]
+    left, right = calibration(composed(study)).axes
+    assert [text.get_text() for text in left.texts] == ["no verification reached a verdict"]
+    assert right.get_ylim() == (0, 1), "there are no fewer candidates than none"

@@ -79,11 +79,14 @@ def calibration(study: Study) -> Figure:
     left.set(title=f"calibration (area: candidates; bar: {interval})", xlabel="mean P(Yes), %")
     left.set_ylabel("candidates right, %")
     left.set(xlim=(-4, 104), ylim=(-4, 104))
+    if not filled:
+        left.text(50, 50, "no verification reached a verdict", ha="center", va="center", backgroundcolor="white")
     middles = np.array([50 * (one["low"] + one["high"]) for one in bins])
     width = 40 / len(bins)
     for label, shift, colour in (("right", -width / 2, RIGHT_COLOUR), ("wrong", width / 2, WRONG_COLOUR)):
         right.bar(middles + shift, [one[label] for one in bins], width, color=colour, label=f"{label} candidates")
     right.set(title="scores", xlabel="P(Yes), %", ylabel="candidates", xlim=(0, 100))
+    right.set_ylim(0, None if filled else 1)
     right.grid(axis="x", visible=False)
     right.legend()
     return figure
