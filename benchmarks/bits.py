@@ -23,9 +23,12 @@ from typing import Any
 
 from report import table, write_result
 
+from proofline.base.source import BUNDLED
 from proofline.config import load_params
 from proofline.launch.instructions import LIMITS
 
+PACKED = ((64, 896, 4864), (64, 4864, 896), (3, 896, 896), (1, 576, 1536))
+"""Rows, inputs, outputs of layers that are decoded with packed weights: of Qwen2.5-0.5B and SmolLM2-135M."""
 SHAPES = ((64, 128, 384), (512, 128, 128), (512, 384, 128), (512, 128, 640), (33, 128, 64), (1, 128, 128))
 
 
@@ -33,6 +36,8 @@ def kernels(threads: int) -> dict[str, str]:
     """SHA-256 prefixes of results of the kernels that the policies run, by name."""
     import torch
     from torch.nn import functional
+
+    from proofline.sampling.packed import PackedLinear
 
     torch.set_num_threads(threads)
     generator = torch.Generator().manual_seed(0)
@@ -50,6 +55,11 @@ def kernels(threads: int) -> dict[str, str]:
         product = functional.linear(left, weight)
         product.backward(random(rows, outputs))
         found[f"linear {rows}x{inputs}x{outputs}"] = digest(product, left.grad, weight.grad)
+    for rows, inputs, outputs in PACKED:
+        layer = torch.nn.Linear(inputs, outputs)
+        layer.weight.data, layer.bias.data = random(outputs, inputs), random(outputs)
+        with torch.inference_mode():
+            found[f"packed {rows}x{inputs}x{outputs}"] = digest(PackedLinear(layer)(random(rows, inputs)))
     query, key, value = (random(4, 4, 40, 32) for _ in range(3))
     found["attention"] = digest(functional.scaled_dot_product_attention(query, key, value, is_causal=True))
     logits = random(64, 640)
@@ -88,7 +98,7 @@ def train() -> None:
     from training import make_rows, proofline
 
     with TemporaryDirectory() as folder:
-        done = proofline("sft", make_rows("sft", 600), load_params(), 2, Path(folder, "sft"))
+        done = proofline("sft", make_rows("sft", 600), load_params(), 2, Path(folder, "sft"), BUNDLED)
     print(json.dumps(done["loop_seconds"]))
 
 

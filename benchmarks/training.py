@@ -1,15 +1,16 @@
 """Tokens per second of SFT, DPO and GenRM beside stock TRL scripts: same weights, rows, batch, recipe and precision.
 
-    python benchmarks/training.py [--rounds 3] [--threads 2] [--rows 3000] [--small]
+    python benchmarks/training.py [--rounds 3] [--threads 2] [--rows 3000] [--small] [--model FOLDER]
 
 Stock is what TRL's documentation shows: a trainer on the model's path and chat rows, the recipe's numbers in its
 arguments, TRL's defaults for everything else (activation checkpointing, shuffled rows, logging every 10 steps; DPO with
-its second model). Its micro-batch is the whole batch. Every run has a
-process of its own, and imports are over before a clock starts; ours keeps to the instructions and the waiting threads
-of a stage, stock takes PyTorch's defaults. A token counts if it is not padding. `loop` is the
-trainer's `train()`; `stage` is the whole function: loading, tokenising, reference, training, export.
+its second model). Ours keeps all activations, so a second script says `gradient_checkpointing=False`: what is left of
+the ratio is not that. Their micro-batch is the whole batch. The model is the bundled base, or that of a folder. Every
+run has a process of its own, and imports are over before a clock starts; ours keeps to the instructions and the waiting
+threads of a stage, stock takes PyTorch's defaults. A token counts if it is not padding. `loop` is the trainer's
+`train()`; `stage` is the whole function: loading, tokenising, reference, training, export.
 
-The curves: a third run has stock TRL's loop and settings but our tokens in our order, so that its losses at each step
+The curves: another run has stock TRL's loop and settings but our tokens in our order, so that its losses at each step
 must be ours to within rounding. (The stock script's own rows come in another order, and its chat template
 adds a line break behind each completion.)
 """
@@ -43,7 +44,8 @@ from proofline.records import Decoding, Grade, Origin, PreferencePair, Problem, 
 from proofline.tracking import NullRun
 
 TRAININGS = ("sft", "dpo", "genrm")
-CONTENDERS = ("proofline", "stock", "stock loop, our rows")
+KEPT, OUR_ROWS = "stock, activations kept", "stock loop, our rows"
+CONTENDERS = ("proofline", "stock", KEPT, OUR_ROWS)
 
 
 class Curve(NullRun):
@@ -101,7 +103,7 @@ def section_of(name: str, recipe: Params) -> Any:
     return getattr(recipe, name).model_copy(update=changes)
 
 
-def proofline(name: str, rows: list[Any], recipe: Params, threads: int, out_dir: Path) -> dict[str, Any]:
+def proofline(name: str, rows: list[Any], recipe: Params, threads: int, out_dir: Path, model: Path) -> dict[str, Any]:
     from proofline.training.dpo import train_dpo
     from proofline.training.execution import Execution, prepare_process
     from proofline.training.genrm import train_genrm
@@ -115,27 +117,31 @@ def proofline(name: str, rows: list[Any], recipe: Params, threads: int, out_dir:
     began = time.perf_counter()
     shared: Any = (recipe.prompts, section, recipe.seed, out_dir, run)
     if name == "sft":
-        metrics = train_sft(BUNDLED, rows, *shared, execution=execution)
+        metrics = train_sft(model, rows, *shared, execution=execution)
     elif name == "dpo":
-        metrics = train_dpo(BUNDLED, rows, *shared, execution=execution)
+        metrics = train_dpo(model, rows, *shared, execution=execution)
     else:
-        metrics = train_genrm(BUNDLED, rows, [], *shared, execution=execution)
+        metrics = train_genrm(model, rows, [], *shared, execution=execution)
     return {
         "tokens": metrics["tokens"], "loop_seconds": metrics["seconds"], "stage_seconds": time.perf_counter() - began,
         "losses": run.losses,
     }  # fmt: skip
 
 
-def stock(name: str, rows: list[Any], recipe: Params, threads: int, out_dir: Path, ours: bool) -> dict[str, Any]:
-    """The script; `ours` gives it our tokens in our order, and asks for the loss as often as we do."""
+def stock(
+    contender: str, name: str, rows: list[Any], recipe: Params, threads: int, out_dir: Path, model: Path
+) -> dict[str, Any]:
+    """The script; `OUR_ROWS` gives it our tokens in our order, and asks for the loss as often as we do."""
     import torch
     from datasets import Dataset
     from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
     torch.set_num_threads(threads)
-    section = section_of(name, recipe)
+    section, ours = section_of(name, recipe), contender == OUR_ROWS
     began = time.perf_counter()
     chosen: Any = {"train_sampling_strategy": "sequential", "max_length": None} if ours else {}
+    if contender == KEPT:
+        chosen = {"gradient_checkpointing": False}
     settings: Any = {
         "output_dir": str(out_dir), "num_train_epochs": section.epochs, "learning_rate": section.learning_rate,
         "per_device_train_batch_size": section.batch_size, "lr_scheduler_type": "cosine_warmup_with_min_lr",
@@ -145,15 +151,15 @@ def stock(name: str, rows: list[Any], recipe: Params, threads: int, out_dir: Pat
         "save_strategy": "no", **chosen,
     }  # fmt: skip
     if ours:
-        dataset, steps = our_dataset(name, rows, recipe, section)
+        dataset, steps = our_dataset(name, rows, recipe, section, model)
         settings["logging_steps"] = max(1, steps // 50)
     else:
         dataset = Dataset.from_list([chat_row(name, row, recipe) for row in rows])
     if name == "dpo":
         settings |= {"beta": section.beta, "loss_type": [section.loss, "sft"], "loss_weights": [1, section.sft_weight]}
-        trainer = DPOTrainer(model=str(BUNDLED), args=DPOConfig(**settings), train_dataset=dataset)
+        trainer = DPOTrainer(model=str(model), args=DPOConfig(**settings), train_dataset=dataset)
     else:
-        trainer = SFTTrainer(model=str(BUNDLED), args=SFTConfig(**settings), train_dataset=dataset)
+        trainer = SFTTrainer(model=str(model), args=SFTConfig(**settings), train_dataset=dataset)
     loop_began = time.perf_counter()
     trainer.train()
     loop_seconds = time.perf_counter() - loop_began
@@ -177,7 +183,7 @@ def chat_row(name: str, row: Any, recipe: Params) -> dict[str, Any]:
     return {"prompt": solution_messages(row.question, recipe.prompts), "completion": says(row.solution)}
 
 
-def our_dataset(name: str, rows: list[Any], recipe: Params, section: Any) -> tuple[Any, int]:
+def our_dataset(name: str, rows: list[Any], recipe: Params, section: Any, model: Path) -> tuple[Any, int]:
     """Our tokens in the order we train on them, and the number of steps."""
     from datasets import Dataset
     from transformers import AutoTokenizer
@@ -185,7 +191,7 @@ def our_dataset(name: str, rows: list[Any], recipe: Params, section: Any) -> tup
     from proofline.training.batching import schedule_rows
     from proofline.training.tokens import encode_rows
 
-    tokenizer, chat = AutoTokenizer.from_pretrained(BUNDLED), [chat_row(name, row, recipe) for row in rows]
+    tokenizer, chat = AutoTokenizer.from_pretrained(model), [chat_row(name, row, recipe) for row in rows]
     sides = ("chosen", "rejected") if name == "dpo" else ("completion",)
     prompts = [row["prompt"] for row in chat]
     encoded = [encode_rows(tokenizer, prompts, [row[side][0]["content"] for row in chat]) for side in sides]
@@ -204,7 +210,8 @@ def our_dataset(name: str, rows: list[Any], recipe: Params, section: Any) -> tup
 def run_alone(contender: str, name: str, options: argparse.Namespace) -> dict[str, Any]:
     """One training in a process of its own."""
     with TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, "--rows", str(options.rows), "--threads", str(options.threads)]
+        command = [sys.executable, __file__, "--rows", str(options.rows), "--threads", str(options.threads),
+                   "--model", str(options.model)]  # fmt: skip
         result = Path(folder) / "result.json"
         subprocess.run(
             [*command, "--alone", contender, name, str(result)], check=True, capture_output=True,
@@ -219,15 +226,15 @@ def train_alone(contender: str, name: str, result: Path, options: argparse.Names
         settle(load_environment(), section_of(name, recipe).precision)
     rows = make_rows(name, options.rows)
     if contender == "proofline":
-        measured = proofline(name, rows, recipe, options.threads, out_dir)
+        measured = proofline(name, rows, recipe, options.threads, out_dir, options.model)
     else:
-        measured = stock(name, rows, recipe, options.threads, out_dir, ours=contender != "stock")
+        measured = stock(contender, name, rows, recipe, options.threads, out_dir, options.model)
     result.write_text(json.dumps(measured))
 
 
 def apart(runs: dict[str, list[dict[str, Any]]]) -> float:
     """Largest difference between our loss and that of the stock loop on our rows, at any logged step."""
-    ours, theirs = runs["proofline"][0]["losses"], runs["stock loop, our rows"][0]["losses"]
+    ours, theirs = runs["proofline"][0]["losses"], runs[OUR_ROWS][0]["losses"]
     assert ours.keys() == theirs.keys(), "the two log at other steps"
     return max(abs(ours[step] - theirs[step]) for step in ours)
 
@@ -237,6 +244,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rows", type=int, default=3000, help="problems that rows are made of")
+    parser.add_argument("--model", type=Path, default=BUNDLED)
     parser.add_argument("--small", action="store_true", help="256 rows, one round: does it work?")
     parser.add_argument("--only", choices=TRAININGS, help="one training; writes nothing")
     parser.add_argument("--alone", nargs=3, metavar=("CONTENDER", "TRAINING", "RESULT"), help=argparse.SUPPRESS)
@@ -253,7 +261,7 @@ def main() -> None:
     }
     for number in range(options.rounds):
         for name in names:
-            for contender in CONTENDERS[: 3 if number == 0 else 2]:
+            for contender in CONTENDERS[: 4 if number == 0 else 3]:
                 measured[name][contender].append(run_alone(contender, name, options))
     summary, lines = {}, []
     for name, runs in measured.items():
@@ -261,16 +269,21 @@ def main() -> None:
         for part in ("loop", "stage"):
             rates = {
                 contender: statistics.median(run["tokens"] / run[f"{part}_seconds"] for run in runs[contender])
-                for contender in ("proofline", "stock")
+                for contender in CONTENDERS[:3]
             }
-            row[f"{part}_tokens_per_second"], row[f"{part}_ratio"] = rates, rates["proofline"] / rates["stock"]
-            lines.append([f"{name}, {part}", f"{rates['proofline']:,.0f}", f"{rates['stock']:,.0f}",
-                          f"{row[f'{part}_ratio']:.2f}", f"{row['largest_loss_difference']:.4f}"])  # fmt: skip
+            row[f"{part}_tokens_per_second"] = rates
+            row[f"{part}_ratio"] = rates["proofline"] / rates["stock"]
+            row[f"{part}_ratio_kept"] = rates["proofline"] / rates[KEPT]
+            lines.append([f"{name}, {part}", *(f"{rates[one]:,.0f}" for one in CONTENDERS[:3]),
+                          f"{row[f'{part}_ratio']:.2f}", f"{row[f'{part}_ratio_kept']:.2f}",
+                          f"{row['largest_loss_difference']:.4f}"])  # fmt: skip
         summary[name] = row
-    print(table(["tokens/s", "proofline", "stock TRL", "ratio", "losses apart by at most"], lines))
+    print(table(["tokens/s", "proofline", "stock TRL", KEPT, "ratio", "ratio, kept", "losses apart by at most"], lines))
     if not options.only:
-        write_result("training", vars(options), ["torch", "transformers", "trl", "accelerate", "datasets"],
-                     summary=summary, runs=measured)  # fmt: skip
+        name = "training" if options.model == BUNDLED else f"training_{options.model.name}"
+        settings = vars(options) | {"model": options.model.name}
+        packages = ["torch", "transformers", "trl", "accelerate", "datasets"]
+        write_result(name, settings, packages, summary=summary, runs=measured)
 
 
 if __name__ == "__main__":
