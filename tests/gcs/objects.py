@@ -27,9 +27,9 @@ Query = Mapping[str, str]
 class Refused(Exception):
     """An answer other than success."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+    def __init__(self, status: int, told: Any) -> None:
+        super().__init__(told)
+        self.status, self.told = status, told
 
 
 def md5_of(content: bytes) -> str:
