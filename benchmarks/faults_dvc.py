@@ -42,7 +42,7 @@ def outs(machine: Machine) -> dict[str, str]:
 
 def push_killed(root: Path, source: random.Random, count: Count) -> None:
     """At a moment after its first upload has begun; the next push sends the rest."""
-    with serve(Store("shelf")) as server:
+    with serve(Store("shelf", bare_lines=True)) as server:
         machine = a_machine(root).copied(root / str(count.runs), server.url)
         push = machine.start("dvc", "push")
         while push.poll() is None and not any("POST /upload/" in line for line in server.requests):

@@ -69,6 +69,15 @@ def test_a_request_that_fails_once_is_repeated(kind: str, store: Store, server: 
     assert stored(store, 1) == content(1)
 
 
+def test_a_store_that_is_busy_is_asked_again_however_it_says_so(store: Store, server: object) -> None:
+    """Google's storage-testbench: by JSON within JSON."""
+    busy = {"error": {"message": "Retry Test: Caused a 503"}}
+    server.faults += [gcs.Fault("status", on, told=busy) for on in ("POST /upload/", "GET .*alt=media")]
+    save(a_writer(store), 1)
+    assert store.last_whole() == 1
+    assert not any(fault.times for fault in server.faults)
+
+
 @pytest.mark.parametrize("kind", ["cut", "corrupt"])
 def test_an_upload_that_arrives_otherwise_is_not_committed(kind: str, store: Store, server: object) -> None:
     save(a_writer(store), 1)

@@ -163,7 +163,7 @@ def upload(asked: Request, bucket: str) -> Answer:
         place = f"{asked.url}/upload{API}/{bucket}/o?uploadType=resumable&upload_id={key}"
         return 200, b"", {"Location": place, "X-GUploader-UploadID": key}
     if kind == "multipart":
-        resource, content = _parts(asked.header("Content-Type") or "", asked.body)
+        resource, content = _parts(asked.header("Content-Type") or "", asked.body, asked.store.bare_lines)
         given |= resource
     elif kind == "media":
         given["contentType"], content = asked.header("Content-Type") or "", asked.body
@@ -191,17 +191,19 @@ def _chunk(asked: Request) -> Answer:
     return 308, b"", ({"Range": f"bytes=0-{len(found.content) - 1}"} if found.content else {})
 
 
-def _parts(kind: str, body: bytes) -> tuple[dict[str, Any], bytes]:
+def _parts(kind: str, body: bytes, bare_lines: bool) -> tuple[dict[str, Any], bytes]:
     """multipart/related: the object's resource, and its content."""
     found = re.search(r'boundary="?([^";]+)"?', kind)
     if found is None:
         raise Refused(400, "A multipart upload without a boundary.")
-    mark, blank = b"--" + found[1].encode(), rb"\r?\n\r?\n"
-    _, resource, media = body.split(mark, 2)
-    head, content = re.split(blank, media[: media.rindex(b"\n" + mark)].removesuffix(b"\r"), maxsplit=1)
+    end = rb"\r?\n" if bare_lines else rb"\r\n"
+    parts = re.split(end + re.escape(b"--" + found[1].encode()), b"\r\n" + body)
+    halves = [re.split(end * 2, part, maxsplit=1) for part in parts[1:-1]]
+    if len(halves) != 2 or not all(len(half) == 2 for half in halves):
+        raise Refused(400, "The multipart body is malformed.")
+    (_, resource), (head, content) = halves
     headers = BytesParser().parsebytes(head.strip() + b"\n\n")
-    given = json.loads(re.split(blank, resource, maxsplit=1)[1])
-    return {"contentType": headers.get("Content-Type", "")} | given, content
+    return {"contentType": headers.get("Content-Type", "")} | json.loads(resource), content
 
 
 API, ONE = "/storage/v1/b", "([^/]+)"

@@ -27,9 +27,9 @@ Query = Mapping[str, str]
 class Refused(Exception):
     """An answer other than success."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+    def __init__(self, status: int, told: Any) -> None:
+        super().__init__(told)
+        self.status, self.told = status, told
 
 
 def md5_of(content: bytes) -> str:
@@ -107,8 +107,11 @@ def stated(content: bytes, given: dict[str, Any]) -> dict[str, Any]:
 class Store:
     """Buckets and what is in them. Its methods are to be called under `lock`."""
 
-    def __init__(self, *buckets: str) -> None:
+    def __init__(self, *buckets: str, bare_lines: bool = False) -> None:
         self.buckets: dict[str, dict[str, Object]] = {bucket: {} for bucket in buckets}
+        self.bare_lines = bare_lines
+        """The parts of an upload in one request may be divided by line feeds alone. Google takes that, and its
+        storage-testbench does not."""
         self.uploads: dict[str, Upload] = {}
         self.lock = threading.RLock()
         self._generations = itertools.count(time.time_ns() // 1000)

@@ -36,6 +36,8 @@ class Fault:
     skip: int = 0
     """Requests that pass first."""
     status: int = 503
+    told: Any = "The service is not available; try again."
+    """The message of the error that a status comes with."""
 
     def damaged(self, content: bytes) -> bytes:
         """What is left of the content."""
@@ -99,7 +101,7 @@ class Handler(BaseHTTPRequestHandler):
                 done = answer(asked)
             self._answer(*done)
         except Refused as refused:
-            error = {"code": refused.status, "message": str(refused), "errors": [{"message": str(refused)}]}
+            error = {"code": refused.status, "message": refused.told, "errors": [{"message": refused.told}]}
             self._answer(refused.status, b"" if refused.status == 304 else {"error": error})
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
@@ -126,7 +128,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _refuse_at_the_door(self) -> None:
         if self.fault.kind == "status" and self.fault.status:
-            raise Refused(self.fault.status, "The service is not available; try again.")
+            raise Refused(self.fault.status, self.fault.told)
         tokens = self.server.tokens
         if self.fault.kind == "expired" and tokens:
             tokens.clear()

@@ -21,8 +21,8 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
-    """The endpoint of a Google Cloud Storage with one bucket, `shelf`."""
-    with serve(Store("shelf")) as server:
+    """The endpoint of a Google Cloud Storage with one bucket, `shelf`; plain DVC uploads to it too."""
+    with serve(Store("shelf", bare_lines=True)) as server:
         yield server.url
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +18,7 @@ CHUNKS = r"(POST|PUT) /upload/.*upload_id="
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with serve(Store("shelf")) as server:
+    with serve(Store("shelf", bare_lines=True)) as server:
         yield server
 
 
@@ -121,6 +123,24 @@ def test_a_checksum_that_is_wrong_is_refused(bucket: Any, server: Server) -> Non
     with pytest.raises(BadRequest, match="doesn't match calculated"):
         bucket.blob("a").upload_from_string(CONTENT, checksum="crc32c")
     assert not server.store.buckets["shelf"]
+
+
+def test_parts_divided_by_line_feeds_alone_are_taken_only_where_that_is_said(server: Server) -> None:
+    """Google's service takes them, its storage-testbench does not."""
+    body = b'--x\nContent-Type: application/json\n\n{"name": "a"}\n--x\nContent-Type: text/plain\n\nb\n\n--x--'
+
+    def sent(content: bytes) -> int:
+        place, kind = f"{server.url}/upload/storage/v1/b/shelf/o?uploadType=multipart", "multipart/related; boundary=x"
+        request = urllib.request.Request(place, content, {"Content-Type": kind}, method="POST")
+        return int(urllib.request.urlopen(request, timeout=60).status)
+
+    assert sent(body) == 200
+    server.store.bare_lines = False
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        sent(body)
+    assert server.store.buckets["shelf"]["a"].content == b"b\n"
+    assert sent(body.replace(b"\n", b"\r\n")) == 200
+    assert server.store.buckets["shelf"]["a"].content == b"b\r\n"
 
 
 @pytest.mark.parametrize("kind", ["status", "lost", "broken", "stalled"])

@@ -23,6 +23,7 @@ from proofline.checkpoints.place import (
     checked_name,
     checksum,
 )
+from proofline.storage.gcsfs_mended import mend_gcsfs
 from proofline.storage.remote import guard_gcsfs
 
 BLOCK_BYTES = 8 << 20
@@ -40,6 +41,7 @@ class Bucket:
         import fsspec
 
         guard_gcsfs()
+        mend_gcsfs()
         return fsspec.filesystem("gs", use_listings_cache=False, skip_instance_cache=True)
 
     def below(self, name: str) -> Bucket:

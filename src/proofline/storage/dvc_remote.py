@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from proofline.storage.gcsfs_mended import mend_gcsfs
 from proofline.storage.remote import guard_gcsfs
 from proofline.storage.remote_objects import Difference, Object, md5_of
 from proofline.storage.remote_setting import RemoteError
@@ -60,6 +61,7 @@ class Remote:
         """Raises RemoteError where it does not answer, or its bucket does not exist: gcsfs calls all of it missing."""
         if self.database.fs.protocol != "gs":
             return
+        mend_gcsfs()
         bucket = self.root.partition("/")[0]
         try:
             self.files.ls(bucket, max_results=1)
