@@ -118,7 +118,8 @@ def main() -> None:
     parser.add_argument("--static-rows", type=int, nargs="+", default=[64, 256, 1024])
     parser.add_argument("--max-new-tokens", type=int, default=160)
     options = parser.parse_args()
-    settle(load_environment())
+    environment = load_environment()
+    settle(environment)
 
     import torch
     from transformers import AutoModelForCausalLM
@@ -157,7 +158,8 @@ def main() -> None:
     write_result(
         "sampling" if options.model == BUNDLED else f"sampling_{options.model.name}",
         {"problems": options.problems, "questions": options.questions and options.questions.name,
-         "num_samples": NUM_SAMPLES, "rows": options.rows, "threads": options.threads, **decoding.model_dump()},
+         "num_samples": NUM_SAMPLES, "rows": options.rows, "threads": options.threads,
+         "instructions": environment.instructions, **decoding.model_dump()},
         ["torch", "transformers"], tokens_per_second=rates,
         ratio_to_best_static=median["proofline"] / best_static,
     )  # fmt: skip
