@@ -154,6 +154,10 @@ def test_sigkill_ends_the_run_as_failed_too(database: str, tmp_path: Path) -> No
             time.sleep(0.2)
     finally:
         os.kill(int((tmp_path / "worker").read_text()), signal.SIGKILL)
+    status, errors = stage.end()
+    assert status == -signal.SIGKILL
+    assert "where memory runs out" in errors
+    assert "PROOFLINE_MICRO_BATCH" in errors
     run = stored_runs(database)[-1]
     assert run.info.status == "FAILED"
     assert run.data.tags["proofline.error"] == "the stage's process was killed"

@@ -18,7 +18,6 @@ from proofline.storage.weights import weights_hash
 from proofline.training import loop, snapshot
 from proofline.training.checkpoints import checkpoints_of
 from proofline.training.execution import Execution
-from proofline.training.host_memory import available_bytes
 from proofline.training.snapshot import Snapshot
 
 FOUR_ROWS = Execution(threads=1, micro_batch=4)
@@ -103,44 +102,6 @@ def test_without_memory_for_a_copy_the_steps_wait_for_the_writing(
         training("sft", tiny_policy)(0, tmp_path / "sft", Waits(4, execution=execution), execution=execution)
     training("sft", tiny_policy)(0, tmp_path / "sft", Recorded(), execution=execution)
     assert weights_hash(tmp_path / "sft") == weights_hash(tmp_path / "undisturbed")
-
-
-def test_room_is_what_the_tightest_group_leaves(tmp_path: Path) -> None:
-    def group(name: str, limit: str, used: int, cache: int) -> None:
-        folder = tmp_path / name
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "memory.max").write_text(f"{limit}\n")
-        (folder / "memory.current").write_text(f"{used}\n")
-        (folder / "memory.stat").write_text(f"anon 1\ninactive_file {cache}\n")
-
-    own = "1:name=systemd:/x\n0::/pod/box\n"
-    assert available_bytes(tmp_path, own) > 1 << 20, "no limit, the machine's"
-    group("pod", "5000", 2000, 500)
-    assert available_bytes(tmp_path, own) == 3500
-    group("pod/box", "max", 10, 0)
-    group("other", "10", 10, 0)
-    assert available_bytes(tmp_path, own) == 3500
-    group("pod/box", "900", 1000, 50)
-    assert available_bytes(tmp_path, own) == 0
-    assert available_bytes() > 0
-
-
-def test_room_is_what_the_older_control_groups_allow_too(tmp_path: Path) -> None:
-    def group(name: str, limit: int, used: int, cache: int) -> None:
-        folder = tmp_path / "memory" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "memory.limit_in_bytes").write_text(f"{limit}\n")
-        (folder / "memory.usage_in_bytes").write_text(f"{used}\n")
-        (folder / "memory.stat").write_text(f"cache {cache + 5}\ntotal_inactive_file {cache}\n")
-
-    own = "9:name=systemd:/x\n4:cpu,memory:/box\n0::/\n"
-    group("", 9223372036854771712, 10**6, 0)
-    assert available_bytes(tmp_path, own) > 1 << 20, "no limit, the machine's"
-    group("box", 5000, 2000, 500)
-    assert available_bytes(tmp_path, own) == 3500
-    assert available_bytes(tmp_path, "4:memory:/as/the/host/calls/it\n") > 1 << 20
-    group("", 900, 1000, 150)
-    assert available_bytes(tmp_path, "4:memory:/as/the/host/calls/it\n") == 50
 
 
 @pytest.mark.slow

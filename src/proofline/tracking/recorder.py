@@ -29,6 +29,11 @@ from proofline.tracking.waiting import kept_runs, left_behind, locked
 POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
 """How long an ended stage waits: for a server that has gone away, or for runs before it to be sent."""
+REMEDY = (
+    "the stage's process was killed, which the kernel does too where memory runs out. Fewer rows at a time need less: "
+    "PROOFLINE_MICRO_BATCH in trainings, PROOFLINE_SAMPLING_ROWS where a policy writes. The same command goes on from "
+    "what was kept"
+)
 
 
 def follow(delivery: Delivery, stage: int) -> bool:
@@ -46,6 +51,7 @@ def follow(delivery: Delivery, stage: int) -> bool:
         pass
     arrived = delivery.push()
     if not delivery.ended:
+        print(f"tracking: {REMEDY}", file=sys.stderr, flush=True)
         delivery.end_killed(time.time_ns() // 1_000_000)
         arrived = delivery.push()
     deadline = time.monotonic() + PATIENCE_SECONDS

@@ -88,6 +88,7 @@ def fit(
     from transformers import PrinterCallback
 
     from proofline.tracking.callback import TrackingCallback
+    from proofline.training.host_memory import GivesBack
     from proofline.training.resuming import kept_checkpoints
 
     if trainer.args.world_size != schedule.batch.world_size:
@@ -98,6 +99,7 @@ def fit(
     trained = trainer.model.num_parameters(only_trainable=True)
     trainer.remove_callback(PrinterCallback)  # the progress line has the loss, the run everything
     trainer.add_callback(auditing_callback(section))
+    trainer.add_callback(GivesBack())
     arrange_optimizer(trainer, section)
     with kept_checkpoints(trainer, checkpoints) as saving:
         tracking = TrackingCallback(run, trainer, checkpoints.folder if saving and checkpoints else None)
