@@ -27,6 +27,7 @@ from proofline.config.profiles import (
     use_profile,
 )
 from proofline.config.schema import TRAINED
+from proofline.records import stable_id
 
 BETA = read_yaml(EMBEDDED)["dpo"]["beta"]
 
@@ -66,6 +67,14 @@ def test_every_shipped_profile_loads_and_sets_every_key(name: str) -> None:
     values = read_yaml(REPOSITORY / "profiles" / f"{name}.yaml")
     assert parse_params(values, name)
     assert keys_of(values) == keys_of(read_yaml(EMBEDDED))
+
+
+@pytest.mark.parametrize("name", ["smollm2-cpu", "qwen2.5-coder-0.5b-cpu"])
+def test_the_report_of_a_profile_is_of_the_recipe_that_it_is(name: str) -> None:
+    """Edited after its run, a recipe has to be run again, or put back."""
+    values = read_yaml(REPOSITORY / "profiles" / f"{name}.yaml")
+    recipe = stable_id("recipe", json.dumps(values, sort_keys=True))
+    assert f"recipe `{recipe}`" in (REPOSITORY / "docs" / name / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -16,6 +16,7 @@ from training_rows import DPO, PROMPTS, SFT, Recorded, some_demonstrations, some
 from proofline.config.schema import Fp8
 from proofline.data.prompts import solution_messages
 from proofline.storage.weights import weights_hash
+from proofline.training import loop
 from proofline.training.batching import BatchError, BatchPlan, Schedule
 from proofline.training.dpo import train_dpo
 from proofline.training.execution import Execution
@@ -65,6 +66,28 @@ def test_a_step_does_not_depend_on_the_micro_batch(tiny_policy: Path, tmp_path: 
         train_sft(tiny_policy, some_demonstrations(), PROMPTS, section, 0, out_dir, run, execution=execution)
         losses.append([run.at(step)["loss"] for step in range(1, 5)])
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["sft", "dpo"])
+def test_the_loss_does_not_depend_on_the_tile_of_the_vocabulary(
+    name: str, tiny_policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trl.kernels import chunked_logprob
+
+    widths, runs, fold = set(), [Recorded(), Recorded()], chunked_logprob._forward_tile
+
+    def seen(tile: Any, *others: Any, **settings: Any) -> None:
+        widths.add(tile.shape[1])
+        fold(tile, *others, **settings)
+
+    monkeypatch.setattr(chunked_logprob, "_forward_tile", seen)
+    for tile, run in zip((loop.CPU_TILE, 100), runs, strict=True):
+        monkeypatch.setattr(loop, "CPU_TILE", tile)
+        training(name, tiny_policy)(0, tmp_path / str(tile), run, execution=ONE_THREAD)
+    assert 100 in widths
+    steps = [metrics for step, metrics in runs[0].curves if step]
+    for step, metrics in enumerate(steps, 1):
+        assert runs[1].at(step)["loss"] == pytest.approx(metrics["loss"], abs=1e-4)
 
 
 def test_rows_too_long_are_counted_and_never_cut(tiny_policy: Path, tmp_path: Path) -> None:
