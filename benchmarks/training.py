@@ -10,9 +10,9 @@ run has a process of its own, and imports are over before a clock starts; ours k
 threads of a stage, stock takes PyTorch's defaults. A token counts if it is not padding. `loop` is the trainer's
 `train()`; `stage` is the whole function: loading, tokenising, reference, training, export.
 
-The curves: another run has stock TRL's loop and settings but our tokens in our order, so that its losses at each step
-must be ours to within rounding. (The stock script's own rows come in another order, and its chat template
-adds a line break behind each completion.)
+The curves, with the bundled base: another run has stock TRL's loop and settings but our tokens in our order, so that
+its losses at each step must be ours to within rounding. (The stock script's own rows come in another order, and its
+chat template adds a line break behind each completion.)
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -207,16 +208,20 @@ def our_dataset(name: str, rows: list[Any], recipe: Params, section: Any, model:
     return Dataset.from_dict(columns).select(schedule.order), schedule.steps
 
 
-def run_alone(contender: str, name: str, options: argparse.Namespace) -> dict[str, Any]:
-    """One training in a process of its own."""
+def run_alone(contender: str, name: str, options: argparse.Namespace) -> dict[str, Any] | None:
+    """One training in a process of its own; None where the kernel ended it, for want of memory."""
     with TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--rows", str(options.rows), "--threads", str(options.threads),
                    "--model", str(options.model)]  # fmt: skip
         result = Path(folder) / "result.json"
-        subprocess.run(
-            [*command, "--alone", contender, name, str(result)], check=True, capture_output=True,
+        ended = subprocess.run(
+            [*command, "--alone", contender, name, str(result)], capture_output=True, text=True,
             env=os.environ | {"OMP_NUM_THREADS": str(options.threads)},
         )  # fmt: skip
+        if ended.returncode == -signal.SIGKILL:
+            return None
+        if ended.returncode:
+            sys.exit(ended.stderr)
         return dict(json.loads(result.read_text()))
 
 
@@ -232,11 +237,17 @@ def train_alone(contender: str, name: str, result: Path, options: argparse.Names
     result.write_text(json.dumps(measured))
 
 
-def apart(runs: dict[str, list[dict[str, Any]]]) -> float:
+def apart(runs: dict[str, list[dict[str, Any]]]) -> float | None:
     """Largest difference between our loss and that of the stock loop on our rows, at any logged step."""
+    if not runs[OUR_ROWS]:
+        return None
     ours, theirs = runs["proofline"][0]["losses"], runs[OUR_ROWS][0]["losses"]
     assert ours.keys() == theirs.keys(), "the two log at other steps"
     return max(abs(ours[step] - theirs[step]) for step in ours)
+
+
+def spelled(value: float | None, form: str, absent: str = "out of memory") -> str:
+    return absent if value is None else format(value, form)
 
 
 def main() -> None:
@@ -261,8 +272,9 @@ def main() -> None:
     }
     for number in range(options.rounds):
         for name in names:
-            for contender in CONTENDERS[: 4 if number == 0 else 3]:
-                measured[name][contender].append(run_alone(contender, name, options))
+            for contender in CONTENDERS[: 4 if number == 0 and options.model == BUNDLED else 3]:
+                if run := run_alone(contender, name, options):
+                    measured[name][contender].append(run)
     summary, lines = {}, []
     for name, runs in measured.items():
         row: dict[str, Any] = {"largest_loss_difference": apart(runs)}
@@ -270,13 +282,14 @@ def main() -> None:
             rates = {
                 contender: statistics.median(run["tokens"] / run[f"{part}_seconds"] for run in runs[contender])
                 for contender in CONTENDERS[:3]
+                if runs[contender]
             }
+            ratios = {contender: rates["proofline"] / rates[contender] for contender in rates}
             row[f"{part}_tokens_per_second"] = rates
-            row[f"{part}_ratio"] = rates["proofline"] / rates["stock"]
-            row[f"{part}_ratio_kept"] = rates["proofline"] / rates[KEPT]
-            lines.append([f"{name}, {part}", *(f"{rates[one]:,.0f}" for one in CONTENDERS[:3]),
-                          f"{row[f'{part}_ratio']:.2f}", f"{row[f'{part}_ratio_kept']:.2f}",
-                          f"{row['largest_loss_difference']:.4f}"])  # fmt: skip
+            row[f"{part}_ratio"], row[f"{part}_ratio_kept"] = ratios["stock"], ratios.get(KEPT)
+            lines.append([f"{name}, {part}", *(spelled(rates.get(one), ",.0f") for one in CONTENDERS[:3]),
+                          *(spelled(ratios.get(one), ".2f") for one in CONTENDERS[1:3]),
+                          spelled(row["largest_loss_difference"], ".4f", "—")])  # fmt: skip
         summary[name] = row
     print(table(["tokens/s", "proofline", "stock TRL", KEPT, "ratio", "ratio, kept", "losses apart by at most"], lines))
     if not options.only:
